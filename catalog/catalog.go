@@ -1,0 +1,412 @@
+package catalog
+
+import (
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/musterhq/muster/catalog/causal"
+)
+
+// Moment is now, as the caller knows it. Mono is local monotonic time since some start: ages are measured by it. Wall is
+// for people, and keeps indexes of later lives of a node above those of earlier ones; it may be wrong by years.
+type Moment struct {
+	Mono time.Duration
+	Wall time.Time
+}
+
+// Config is what a catalog is made with.
+type Config struct {
+	// Origin is the writer that this catalog is: its node, "datacenter/name", and this life's incarnation.
+	Origin causal.Origin
+	// History is how many changes are kept for watchers that resume; 0 is 4,096.
+	History int
+}
+
+// Catalog is one node's replica of the registry. See the package documentation for what it guarantees and for who may
+// call what. It does no I/O, starts no goroutine and reads no clock. The zero Catalog is not usable: see New.
+type Catalog struct {
+	self    causal.Origin
+	seq     uint64
+	lamport uint64
+	vector  causal.Vector
+	floors  map[causal.Origin]uint64
+	logs    map[causal.Origin]*originLog
+	hash    uint64
+
+	services   *table
+	instances  int
+	populated  int // services with at least one instance, as published
+	tombstones []buried
+	buried     int // registers that hold a tombstone now
+	idle       map[causal.Origin]time.Duration
+	pruned     map[causal.Origin]time.Duration
+
+	tag     uint64
+	last    Index // of the batch under way; index is what readers see
+	batch   uint64
+	dirty   []*service
+	changes []Change
+
+	index    atomic.Uint64
+	none     atomic.Pointer[View]
+	changed  atomic.Pointer[notice]
+	overview atomic.Pointer[Overview]
+	history  history
+}
+
+// service is one service's registers, for the writer, and its latest view, for everyone.
+type service struct {
+	key     ServiceKey
+	view    atomic.Pointer[View]
+	entries map[string]*slots
+	draft   *View
+}
+
+// New makes an empty catalog.
+func New(cfg Config, at Moment) *Catalog {
+	if cfg.History <= 0 {
+		cfg.History = 4096
+	}
+	c := &Catalog{
+		floors:   make(map[causal.Origin]uint64),
+		logs:     make(map[causal.Origin]*originLog),
+		services: newTable(),
+		idle:     make(map[causal.Origin]time.Duration),
+		pruned:   make(map[causal.Origin]time.Duration),
+		history:  history{limit: cfg.History},
+	}
+	c.changed.Store(&notice{})
+	c.none.Store(&View{})
+	c.Rebirth(cfg.Origin, at)
+	return c
+}
+
+// Rebirth makes the catalog write as another origin from now on: the same node with a higher incarnation, when it has
+// learned that its own was used before. What has been written stays as it is. Needs the writer's lock.
+func (c *Catalog) Rebirth(o causal.Origin, at Moment) {
+	c.self = o
+	c.seq = c.vector.Head(o)
+	c.tag = (causal.Dot{Origin: o}).Hash()
+	c.last = c.last.next(at.Wall, c.tag)
+	c.history.mu.Lock()
+	c.history.ring, c.history.next, c.history.from = nil, 0, c.last
+	c.history.mu.Unlock()
+	c.index.Store(uint64(c.last))
+	c.renewNone()
+}
+
+// Self is the origin that this catalog writes as. Needs the writer's lock.
+func (c *Catalog) Self() causal.Origin { return c.self }
+
+// Register writes a registration: a new instance, or another body for one that is there. The instance must be complete
+// (see Instance.Complete) and belongs to the catalog afterwards. Needs the writer's lock.
+func (c *Catalog) Register(at Moment, inst *Instance) *Record {
+	return c.write(at, &Record{Key: inst.Key(), Kind: KindRegistration, Registration: inst})
+}
+
+// SetLease writes what the home says of an instance. Needs the writer's lock.
+func (c *Catalog) SetLease(at Moment, key Key, l Lease) *Record {
+	return c.write(at, &Record{Key: key, Kind: KindLease, Lease: &l})
+}
+
+// SetOverride writes the operator's decision. Needs the writer's lock.
+func (c *Catalog) SetOverride(at Moment, key Key, s Status) *Record {
+	return c.write(at, &Record{Key: key, Kind: KindOverride, Override: s})
+}
+
+// Delete writes a tombstone into one register of an instance. Needs the writer's lock.
+func (c *Catalog) Delete(at Moment, key Key, kind Kind, why Deletion) *Record {
+	return c.write(at, &Record{Key: key, Kind: kind, Deletion: why})
+}
+
+func (c *Catalog) write(at Moment, rec *Record) *Record {
+	c.lamport++
+	c.seq++
+	rec.Stamp = causal.Stamp{Lamport: c.lamport, Dot: causal.Dot{Origin: c.self, Seq: c.seq}}
+	rec.Wall = at.Wall.UnixMilli()
+	c.Apply(at, []*Record{rec})
+	return rec
+}
+
+// Apply merges records of any origin, from anywhere, in any order, any number of times, and returns those whose dots
+// were not covered before (which need not have won). Views are published once for all of them. The records belong to
+// the catalog afterwards. Needs the writer's lock.
+func (c *Catalog) Apply(at Moment, recs []*Record) (fresh []*Record) {
+	c.batch++
+	for _, rec := range recs {
+		if c.vector.Covers(rec.Stamp.Dot) {
+			continue
+		}
+		c.vector.Add(rec.Stamp.Dot)
+		c.lamport = max(c.lamport, rec.Stamp.Lamport)
+		fresh = append(fresh, rec)
+		if cur := c.register(rec.Key, rec.Kind); cur == nil || rec.Stamp.Wins(cur.Stamp) {
+			c.put(at, rec.Key, rec.Kind, rec, causeOf(rec))
+		}
+	}
+	c.publish()
+	return fresh
+}
+
+func causeOf(rec *Record) Cause {
+	switch rec.Deletion {
+	case Evicted:
+		return CauseEvicted
+	case Deregistered:
+		return CauseDeregistered
+	default:
+		return CauseWrite
+	}
+}
+
+// register is the record in a register, tombstone or not; nil if there is none.
+func (c *Catalog) register(key Key, kind Kind) *Record {
+	if svc := c.services.get(key.ServiceKey()); svc != nil {
+		if s := svc.entries[key.ID]; s != nil {
+			return s[kind]
+		}
+	}
+	return nil
+}
+
+// Registers is every record that is held for an instance, tombstones included. Needs the writer's lock.
+func (c *Catalog) Registers(key Key) []*Record {
+	var out []*Record
+	for k := range kinds {
+		if r := c.register(key, k); r != nil {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// put replaces what a register holds (nil empties it) and brings everything that depends on it up to date: the only
+// place where state changes.
+func (c *Catalog) put(at Moment, key Key, kind Kind, rec *Record, cause Cause) {
+	svc := c.services.get(key.ServiceKey())
+	if svc == nil {
+		svc = &service{key: key.ServiceKey(), entries: make(map[string]*slots)}
+		svc.view.Store(&View{key: svc.key, index: c.last})
+		c.services.put(svc)
+		c.renewNone()
+	}
+	s := svc.entries[key.ID]
+	if s == nil {
+		s = &slots{}
+		svc.entries[key.ID] = s
+	}
+	before, _ := svc.latest().Instance(key.ID)
+	if old := s[kind]; old != nil {
+		c.unlist(old)
+	}
+	s[kind] = rec
+	if rec != nil {
+		c.list(at, rec)
+	}
+	after := s.instance()
+	if s.empty() {
+		delete(svc.entries, key.ID)
+	}
+	if svc.draft == nil {
+		c.dirty = append(c.dirty, svc)
+		svc.draft = svc.view.Load().draft()
+	}
+	if before == nil && after == nil {
+		return
+	}
+	c.last = c.last.next(at.Wall, c.tag)
+	svc.draft.set(key.ID, after, c.last, c.batch)
+	switch {
+	case before == nil:
+		c.instances++
+	case after == nil:
+		c.instances--
+	}
+	ch := Change{Key: key, Index: c.last, Old: before, New: after, Cause: cause}
+	c.changes = append(c.changes, ch)
+	c.history.add(ch)
+}
+
+func (s *service) latest() *View {
+	if s.draft != nil {
+		return s.draft
+	}
+	return s.view.Load()
+}
+
+// list adds a record to its origin's log and to the state hash.
+func (c *Catalog) list(at Moment, rec *Record) {
+	o := rec.Stamp.Dot.Origin
+	l := c.logs[o]
+	if l == nil {
+		l = &originLog{}
+		c.logs[o] = l
+	}
+	l.put(rec)
+	if rec.Deleted() {
+		c.buried++
+		c.tombstones = append(c.tombstones, buried{rec, at.Mono})
+	} else {
+		c.hash += rec.Stamp.Dot.Hash()
+	}
+}
+
+// unlist is the opposite of list.
+func (c *Catalog) unlist(rec *Record) {
+	o := rec.Stamp.Dot.Origin
+	l := c.logs[o]
+	l.remove(rec.Stamp.Dot.Seq)
+	if l.len() == 0 {
+		delete(c.logs, o)
+	}
+	if rec.Deleted() {
+		c.buried--
+	} else {
+		c.hash -= rec.Stamp.Dot.Hash()
+	}
+}
+
+// publish lets readers see what the batch has changed, and wakes those who wait for it.
+func (c *Catalog) publish() {
+	if len(c.dirty) == 0 {
+		return
+	}
+	for _, svc := range c.dirty {
+		old := svc.view.Swap(svc.draft)
+		if (old.n > 0) != (svc.draft.n > 0) {
+			c.populated += sign(svc.draft.n > 0)
+		}
+		if len(svc.entries) == 0 {
+			c.services.remove(svc.key)
+			c.renewNone()
+		}
+		old.replaced.done()
+		svc.draft = nil
+	}
+	clear(c.dirty)
+	c.dirty = c.dirty[:0]
+	c.index.Store(uint64(c.last))
+	c.changed.Swap(&notice{}).done()
+}
+
+func sign(up bool) int {
+	if up {
+		return 1
+	}
+	return -1
+}
+
+// renewNone replaces the view that unknown services have, so that whoever waits for one looks again.
+func (c *Catalog) renewNone() {
+	if old := c.none.Swap(&View{index: c.last}); old != nil {
+		old.replaced.done()
+	}
+}
+
+// TakeChanges is every change since the last call, in order. For the one who drives the catalog; needs the writer's
+// lock.
+func (c *Catalog) TakeChanges() []Change {
+	ch := c.changes
+	c.changes = nil
+	return ch
+}
+
+// Lookup is the latest view of a service; an empty one, which has no name, if nothing is known of it. Never nil, never
+// allocates, never waits. For any goroutine.
+func (c *Catalog) Lookup(namespace, name string) *View {
+	if svc := c.services.get(ServiceKey{namespace, name}); svc != nil {
+		return svc.view.Load()
+	}
+	return c.none.Load()
+}
+
+// Get is one instance and when it last changed; nil and 0 if there is none. For any goroutine.
+func (c *Catalog) Get(key Key) (*Instance, Index) {
+	return c.Lookup(key.Namespace, key.Service).Instance(key.ID)
+}
+
+// Index is when anything last changed. For any goroutine.
+func (c *Catalog) Index() Index { return Index(c.index.Load()) }
+
+// Changed is closed once anything is newer than at the moment of the call. For any goroutine: take it first, then look.
+func (c *Catalog) Changed() <-chan struct{} { return c.changed.Load().wait() }
+
+// Since is every change after that index, oldest first, for a watcher that goes on; false if it cannot go on and has to
+// take a snapshot: too much has happened, or the index is not of this node and life. For any goroutine.
+func (c *Catalog) Since(i Index) ([]Change, bool) {
+	if now := c.Index(); i&indexTagMask != now&indexTagMask || i > now {
+		return nil, false
+	}
+	return c.history.since(i)
+}
+
+// Overview is every service that has instances, as of one moment. Shared: do not change it.
+type Overview struct {
+	Index    Index
+	Services []*View // by namespace, then name
+}
+
+// Services is the list of services that have instances. The same Overview is returned until something changes. For any
+// goroutine; the first call after a change costs the number of services.
+func (c *Catalog) Services() *Overview {
+	at := c.Index()
+	if o := c.overview.Load(); o != nil && o.Index == at {
+		return o
+	}
+	o := &Overview{Index: at}
+	for svc := range c.services.all() {
+		if v := svc.view.Load(); v.Len() > 0 {
+			o.Services = append(o.Services, v)
+		}
+	}
+	slices.SortFunc(o.Services, func(a, b *View) int { return a.key.Compare(b.key) })
+	c.overview.Store(o)
+	return o
+}
+
+// Stats is the size of a catalog.
+type Stats struct {
+	Services, Instances, Tombstones int
+	// Records counts every register that holds something, tombstones included.
+	Records int
+	Origins int
+}
+
+// Stats counts. Needs the writer's lock.
+func (c *Catalog) Stats() Stats {
+	s := Stats{Services: c.populated, Instances: c.instances, Tombstones: c.buried, Origins: c.vector.Len()}
+	for _, l := range c.logs {
+		s.Records += l.len()
+	}
+	return s
+}
+
+// Hash is the state hash: the wrapping sum of the hashes of the dots of all live records. Equal vectors have equal
+// hashes. Needs the writer's lock.
+func (c *Catalog) Hash() uint64 { return c.hash }
+
+// Vector is what this catalog covers. It belongs to the catalog: clone it before the lock is released. Needs the
+// writer's lock.
+func (c *Catalog) Vector() *causal.Vector { return &c.vector }
+
+// Covers reports whether a write has been taken into account. Needs the writer's lock.
+func (c *Catalog) Covers(d causal.Dot) bool { return c.vector.Covers(d) }
+
+// Record is the record with that dot, nil if it is not held. Needs the writer's lock.
+func (c *Catalog) Record(d causal.Dot) *Record {
+	if l := c.logs[d.Origin]; l != nil {
+		return l.get(d.Seq)
+	}
+	return nil
+}
+
+// Records is every record that is held, tombstones included, by origin and sequence. Needs the writer's lock.
+func (c *Catalog) Records() []*Record {
+	var out []*Record
+	for _, o := range slices.SortedFunc(maps.Keys(c.logs), causal.Origin.Compare) {
+		out = c.logs[o].within(out, causal.Range{First: 1, Last: ^uint64(0)})
+	}
+	return out
+}

@@ -1,0 +1,112 @@
+package catalog
+
+import (
+	"time"
+
+	"github.com/musterhq/muster/catalog/causal"
+)
+
+// Kind says which of an instance's registers a Record is a value of.
+type Kind uint8
+
+// The registers of an instance. Values are part of the wire format.
+const (
+	// KindRegistration holds the body that the client gave.
+	KindRegistration Kind = iota
+	// KindLease holds what the home says: itself, the reported status, preservation.
+	KindLease
+	// KindOverride holds the operator's decision.
+	KindOverride
+	kinds
+)
+
+// Valid reports whether k is one of the kinds there are.
+func (k Kind) Valid() bool { return k < kinds }
+
+// Deletion says why a register holds nothing any more. Values are part of the wire format.
+type Deletion uint8
+
+const (
+	// Alive is not deleted: the zero value.
+	Alive Deletion = iota
+	// Deregistered: the client, or an operator, asked for it. It stays deleted whoever thinks otherwise.
+	Deregistered
+	// Evicted: a node judged the lease to have expired. A home that holds a live lease knows better and re-asserts it.
+	Evicted
+	// Cleared: an override was taken back, or a register was left over without its registration.
+	Cleared
+	deletions
+)
+
+// Valid reports whether d is one of the deletions there are.
+func (d Deletion) Valid() bool { return d < deletions }
+
+// Lease is what an instance's home says of it.
+type Lease struct {
+	// Home is the node that holds the lease, "datacenter/name".
+	Home string
+	// Status is the reported status.
+	Status Status
+	// Preserved says that the lease has expired and self-preservation keeps it; LastRenewal is then the home's wall
+	// time of the last renewal.
+	Preserved   bool
+	LastRenewal time.Time
+}
+
+// Record is one value of one register: the unit that is stamped, spread and merged. Immutable once stamped; shared
+// between catalogs by those who simulate many in one process.
+type Record struct {
+	Key   Key
+	Kind  Kind
+	Stamp causal.Stamp
+	// Wall is the writer's wall time in milliseconds since 1970, for people to read. It orders nothing.
+	Wall int64
+	// Deletion is Alive, or makes the record a tombstone; then none of the following is set.
+	Deletion Deletion
+	// Registration is the body, for KindRegistration; its Home is the node that took it and its Status the first one.
+	Registration *Instance
+	// Lease is the body for KindLease.
+	Lease *Lease
+	// Override is the body for KindOverride.
+	Override Status
+}
+
+// Deleted reports whether the record is a tombstone.
+func (r *Record) Deleted() bool { return r.Deletion != Alive }
+
+// slots are the registers of one instance, nil where never written or forgotten.
+type slots [kinds]*Record
+
+// live is the record in the register unless it is missing or a tombstone.
+func (s *slots) live(k Kind) *Record {
+	if r := s[k]; r != nil && !r.Deleted() {
+		return r
+	}
+	return nil
+}
+
+func (s *slots) empty() bool { return *s == slots{} }
+
+// instance is what the registers say together: nil without a live registration. Where neither lease nor override add
+// anything it is the registration's own body, so that the usual instance is held once.
+func (s *slots) instance() *Instance {
+	reg := s.live(KindRegistration)
+	if reg == nil {
+		return nil
+	}
+	i := *reg.Registration
+	changed := false
+	if lease := s.live(KindLease); lease != nil && lease.Stamp.Wins(reg.Stamp) {
+		l := lease.Lease
+		i.Home, i.Status, i.Preserved, i.LastRenewal = l.Home, l.Status, l.Preserved, l.LastRenewal
+		changed = true
+	}
+	if over := s.live(KindOverride); over != nil {
+		i.Status, i.Override = over.Override, over.Override
+		changed = true
+	}
+	if !changed {
+		return reg.Registration
+	}
+	return &i
+}
