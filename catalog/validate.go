@@ -2,8 +2,10 @@ package catalog
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -100,16 +102,16 @@ func (i *Instance) validate() error {
 		v.name("tags["+strconv.Itoa(n)+"]", tag, true)
 	}
 	v.count("ports", len(i.Ports), MaxTags)
-	for name, port := range i.Ports {
+	for _, name := range slices.Sorted(maps.Keys(i.Ports)) {
 		v.name("ports", name, true)
-		if port < 1 || port > 65535 {
+		if port := i.Ports[name]; port < 1 || port > 65535 {
 			v.bad("ports."+name, "must be 1 to 65535, not %d", port)
 		}
 	}
 	v.count("metadata", len(i.Metadata), MaxMetadata)
-	for key, value := range i.Metadata {
+	for _, key := range slices.Sorted(maps.Keys(i.Metadata)) {
 		v.name("metadata", key, true)
-		v.text("metadata."+key, value, MaxValueBytes)
+		v.text("metadata."+key, i.Metadata[key], MaxValueBytes)
 	}
 	v.count("checks", len(i.Checks), MaxChecks)
 	for n, c := range i.Checks {
