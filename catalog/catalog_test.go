@@ -63,7 +63,7 @@ func TestStatusTravelsWithoutTheBodyAndTheYoungerRegisterSpeaks(t *testing.T) {
 		t.Fatalf("after a lease: %+v", got)
 	}
 	c.SetOverride(moment(0), key, StatusOutOfService)
-	if got, _ = c.Get(key); got.Status != StatusOutOfService || got.Override != StatusOutOfService {
+	if got, _ = c.Get(key); got.Status != StatusOutOfService || got.Override != StatusOutOfService || got.Reported() != StatusDown {
 		t.Fatalf("after an override: %+v", got)
 	}
 	c.Register(moment(0), testInstance("s", "1", 2))

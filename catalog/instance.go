@@ -134,6 +134,16 @@ type Instance struct {
 	RegisteredAt time.Time
 	// LastRenewal is the home's wall time of the last renewal before preservation; zero unless Preserved.
 	LastRenewal time.Time
+
+	reported Status // while there is an override: what Status would be without it
+}
+
+// Reported is the status without the operator's override.
+func (i *Instance) Reported() Status {
+	if i.Override != StatusNone {
+		return i.reported
+	}
+	return i.Status
 }
 
 // Key names the instance.

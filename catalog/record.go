@@ -102,7 +102,7 @@ func (s *slots) instance() *Instance {
 		changed = true
 	}
 	if over := s.live(KindOverride); over != nil {
-		i.Status, i.Override = over.Override, over.Override
+		i.reported, i.Status, i.Override = i.Status, over.Override, over.Override
 		changed = true
 	}
 	if !changed {

@@ -1,0 +1,68 @@
+package lan
+
+import "errors"
+
+// What surrounds a message in a packet of 1,400 bytes, which with 48 bytes of IPv6 and UDP fits any Ethernet.
+const (
+	packetBudget   = 1400
+	labelPrefix    = "muster/"
+	labelOverhead  = 2 + len(labelPrefix) + MaxDatacenter
+	cryptOverhead  = 29 // version, nonce and tag of AES-GCM
+	crcOverhead    = 5
+	typeOverhead   = 1
+	senderOverhead = 2 + MaxName
+)
+
+const (
+	// MaxPacket is the largest message that Send takes, in bytes. It fits with the longest names and with encryption,
+	// so that what may be sent does not depend on how a pool is named.
+	MaxPacket = packetBudget - labelOverhead - cryptOverhead - crcOverhead - typeOverhead - senderOverhead
+	// MaxStream is the largest message that SendReliable takes, in bytes: memberlist's 20 MiB, which it applies to the
+	// encrypted message with its header.
+	MaxStream = 20<<20 - 512
+)
+
+// frameKind says how a message travelled, which memberlist does not tell the receiver.
+type frameKind byte
+
+const (
+	packetFrame  frameKind = 1 // sent by Send
+	streamFrame  frameKind = 2 // sent by SendReliable
+	leavingFrame frameKind = 3 // the sender is about to leave; the message is its identity
+)
+
+var errFrame = errors.New("lan: malformed message")
+
+// appendFrame puts a message behind its kind and its sender:
+//
+//	byte  kind
+//	byte  length of the sender's name, 1 to 64
+//	      name, message
+func appendFrame(b []byte, kind frameKind, from string, msg []byte) []byte {
+	b = append(b, byte(kind), byte(len(from)))
+	b = append(b, from...)
+	return append(b, msg...)
+}
+
+// parseFrame takes a frame apart; msg shares memory with b.
+func parseFrame(b []byte) (kind frameKind, from string, msg []byte, err error) {
+	if len(b) < 2 {
+		return 0, "", nil, errFrame
+	}
+	kind, n := frameKind(b[0]), int(b[1])
+	if kind < packetFrame || kind > leavingFrame || n > len(b)-2 {
+		return 0, "", nil, errFrame
+	}
+	from, msg = string(b[2:2+n]), b[2+n:]
+	if checkName(from, MaxName) != nil {
+		return 0, "", nil, errFrame
+	}
+	// A packet longer than any that Send makes would only let a stranger fill the queue with more than its share.
+	if kind != streamFrame && len(msg) > packetBudget || len(msg) > memberlistMaxUser {
+		return 0, "", nil, errFrame
+	}
+	return kind, from, msg, nil
+}
+
+// memberlistMaxUser is the largest message that memberlist hands over.
+const memberlistMaxUser = 20 << 20

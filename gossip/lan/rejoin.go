@@ -1,0 +1,124 @@
+package lan
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+const (
+	// rejoinAtOnce is how many missed members are tried at a time.
+	rejoinAtOnce = 2
+	// rejoinRounds is how often it is done at once while it has success: after a cut every exchange with another node
+	// brings members together that the first left out.
+	rejoinRounds = 3
+	// proxyPause is how long a seed is left alone that took us in but is no member's address: a load balancer, which
+	// would otherwise be joined for ever.
+	proxyPause = 5 * time.Minute
+	// complaintPause is how often a seed that does not answer is complained about.
+	complaintPause = 5 * time.Minute
+)
+
+// seedState is what the loop remembers of one seed.
+type seedState struct {
+	joined     time.Time // last time it took us in although no member has its address
+	complained time.Time
+	addrs      []string // what it resolved to last
+}
+
+// rejoinLoop brings back what a cut took away, until the pool leaves or closes. It is the only user of its state.
+func (p *Pool) rejoinLoop(ctx context.Context) {
+	seeds := map[string]*seedState{}
+	for _, s := range p.cfg.Seeds {
+		seeds[s] = &seedState{}
+	}
+	for {
+		pause := p.cfg.RejoinMin + rand.N(p.cfg.RejoinMax-p.cfg.RejoinMin+1) //nolint:gosec // Only to keep nodes apart.
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		p.roster.forgetBefore(time.Now().Add(-p.cfg.Forget))
+		p.rejoinMissed(ctx)
+		p.rejoinSeeds(ctx, seeds)
+	}
+}
+
+// rejoinMissed joins random members that have failed.
+func (p *Pool) rejoinMissed(ctx context.Context) {
+	for range rejoinRounds {
+		missed := p.missed()
+		rand.Shuffle(len(missed), func(i, j int) { missed[i], missed[j] = missed[j], missed[i] })
+		missed = missed[:min(len(missed), rejoinAtOnce)]
+		joined := 0
+		p.stats.rejoinTries.Add(uint64(len(missed)))
+		for r := range p.tryAll(ctx, missed) {
+			joined += r.joined
+			if r.err != nil {
+				p.log.Debug("rejoin failed", "peer", r.seed, "err", r.err)
+			}
+		}
+		p.stats.rejoins.Add(uint64(joined))
+		if joined == 0 {
+			return
+		}
+	}
+}
+
+// missed is the addresses of the members that have failed.
+func (p *Pool) missed() []string {
+	var addrs []string
+	for _, m := range p.Members().All() {
+		if m.State == StateFailed {
+			addrs = append(addrs, m.Addr)
+		}
+	}
+	return addrs
+}
+
+// rejoinSeeds joins the seeds that this node does not see among the members. Each counts by itself: after a cut each
+// side may see its own seeds, and members that joined meanwhile do not remember those of the other side.
+func (p *Pool) rejoinSeeds(ctx context.Context, seeds map[string]*seedState) {
+	view, now := p.Members(), time.Now()
+	alone := len(view.Alive()) <= 1
+	seen := map[string]bool{p.addr: true}
+	for _, m := range view.Alive() {
+		seen[m.Addr] = true
+	}
+	var missed []string
+	for _, s := range p.cfg.Seeds {
+		st := seeds[s]
+		switch {
+		case slices.Contains(missed, s):
+		case slices.ContainsFunc(p.peek(ctx, s, st), func(a string) bool { return seen[a] }):
+		case !alone && !st.joined.IsZero() && now.Sub(st.joined) < proxyPause:
+		default:
+			missed = append(missed, s)
+		}
+	}
+	p.stats.rejoinTries.Add(uint64(len(missed)))
+	for r := range p.tryAll(ctx, missed) {
+		st := seeds[r.seed]
+		p.stats.rejoins.Add(uint64(r.joined))
+		if r.joined > 0 {
+			st.joined, st.complained = now, time.Time{}
+			continue
+		}
+		if r.err != nil && now.Sub(st.complained) >= complaintPause {
+			st.complained = now
+			p.log.Warn("seed cannot be joined", "peer", r.seed, "err", r.err)
+		}
+	}
+}
+
+// peek is the seed's addresses now. When the lookup fails those of the last time have to do.
+func (p *Pool) peek(ctx context.Context, seed string, st *seedState) []string {
+	if addrs, err := resolve(ctx, resolverOf(&p.cfg), seed); err == nil {
+		st.addrs = addrs
+	}
+	return st.addrs
+}

@@ -1,0 +1,318 @@
+package muster
+
+import (
+	"iter"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/musterhq/muster/catalog"
+	"github.com/musterhq/muster/selfpreserve"
+)
+
+// Renewal is what became of a heartbeat.
+type Renewal uint8
+
+// The outcomes of a renewal.
+const (
+	// RenewalUnknown: no such instance; the client has to register again.
+	RenewalUnknown Renewal = iota
+	// RenewalHere: this node holds the lease.
+	RenewalHere
+	// RenewalForwarded: another node holds the lease and is told.
+	RenewalForwarded
+	// RenewalAdopted: the node that held the lease is gone; this one holds it from now on.
+	RenewalAdopted
+)
+
+// Renew is a client's heartbeat. Where the lease is held here it costs a map access and changes no record.
+func (r *Replica) Renew(at Moment, key Key) Renewal {
+	at.Mono = max(at.Mono, r.at.Mono)
+	if n := r.leases.Renew(at.Mono, key); n.Known {
+		if !n.Preserved && !n.Inherited {
+			return RenewalHere
+		}
+		r.begin(at)
+		defer r.end()
+		return r.renewed(key, n)
+	}
+	inst, _ := r.cat.Get(key)
+	if inst == nil || inst.Datacenter != r.cfg.Datacenter {
+		return RenewalUnknown
+	}
+	if r.embedded[key] {
+		return RenewalHere
+	}
+	r.begin(at)
+	defer r.end()
+	if inst.Home != r.id && r.peers.alive(inst.Home) {
+		r.forward[inst.Home] = append(r.forward[inst.Home], key)
+		return RenewalForwarded
+	}
+	r.take(inst)
+	return RenewalAdopted
+}
+
+// RenewForwarded is renewals that peers pass on because this node is the home. What is not held here is left alone: the
+// peer answered from its own catalog, and will hear of a change.
+func (r *Replica) RenewForwarded(at Moment, keys []Key) {
+	r.begin(at)
+	for _, key := range keys {
+		if n := r.leases.Renew(r.at.Mono, key); n.Known {
+			r.renewed(key, n)
+		}
+	}
+	r.end()
+}
+
+// renewed draws the conclusions from the renewal of a lease in the table.
+func (r *Replica) renewed(key Key, n selfpreserve.Renewal) Renewal {
+	inst, _ := r.cat.Get(key)
+	switch {
+	case inst == nil:
+		r.leases.Drop(r.at.Mono, key)
+		return RenewalUnknown
+	case n.Inherited:
+		r.leases.Adopt(r.at.Mono, key)
+		r.take(inst)
+		return RenewalAdopted
+	case n.Preserved:
+		l := leaseOf(inst)
+		l.Home, l.Preserved = r.id, false
+		r.wrote(r.cat.SetLease(r.at, key, l))
+	}
+	return RenewalHere
+}
+
+// take makes this node the home of an instance.
+func (r *Replica) take(inst *Instance) {
+	l := leaseOf(inst)
+	l.Home, l.Preserved = r.id, false
+	r.wrote(r.cat.SetLease(r.at, inst.Key(), l))
+}
+
+// react draws the conclusions from a change of one instance: who holds its lease now?
+func (r *Replica) react(ch *catalog.Change) {
+	r.census(ch.Old, -1)
+	r.census(ch.New, +1)
+	key := ch.Key
+	if ch.New == nil {
+		if ch.Cause != catalog.CauseDeregistered && r.holdsLive(key) {
+			r.tell(NodeEventRegistration, key.String(), "re-asserted: it was %s elsewhere, and its lease here is alive", ch.Cause)
+			r.reassert(ch.Old)
+			return
+		}
+		delete(r.embedded, key)
+		r.drop(key)
+		t := NodeEventRegistration
+		if ch.Cause == catalog.CauseEvicted {
+			t = NodeEventEviction
+		}
+		r.tell(t, key.String(), "%s", ch.Cause)
+		return
+	}
+	if ch.Old == nil {
+		r.tell(NodeEventRegistration, key.String(), "registered, home %s", ch.New.Home)
+	}
+	r.hold(ch.New)
+}
+
+// holdsLive reports whether this node knows by itself that an instance is alive: it lives in this process, or its lease
+// is held here, was not inherited, and has not expired.
+func (r *Replica) holdsLive(key Key) bool {
+	if r.embedded[key] {
+		return true
+	}
+	l, ok := r.leases.Lookup(key)
+	return ok && !l.Inherited && !l.Expired
+}
+
+// hold brings the lease table in line with an instance's home: the home holds the lease; where the home is gone, its
+// heir does.
+func (r *Replica) hold(inst *Instance) {
+	key := inst.Key()
+	l, held := r.leases.Lookup(key)
+	switch {
+	case inst.Home == r.id && r.embedded[key]:
+		r.leases.Drop(r.at.Mono, key) // It renews by living in this process.
+	case inst.Home == r.id:
+		if held && !l.Inherited && l.TTL == inst.TTL && l.Zone == inst.Zone {
+			return
+		}
+		r.grant(inst, false)
+	case r.heirOf(inst) == r.id:
+		delete(r.embedded, key)
+		if !held || !l.Inherited {
+			r.grant(inst, true)
+		}
+	default:
+		delete(r.embedded, key)
+		if held {
+			r.leases.Drop(r.at.Mono, key)
+		}
+	}
+}
+
+func (r *Replica) grant(inst *Instance, inherited bool) {
+	err := r.leases.Grant(r.at.Mono, inst.Key(), selfpreserve.Lease{
+		Service: inst.Namespace + "/" + inst.Service, Zone: inst.Zone, TTL: inst.TTL,
+		Inherited: inherited, Embedded: inst.Embedded,
+	})
+	if err != nil {
+		// Only a TTL that no decoder lets through could be refused.
+		r.tell(NodeEventRegistration, inst.Key().String(), "lease refused: %v", err)
+	}
+}
+
+// heirOf is the member that holds the lease of an instance whose home is gone: "" if its home is alive, or if another
+// data centre's members have to judge.
+func (r *Replica) heirOf(inst *Instance) string {
+	if inst.Datacenter != r.cfg.Datacenter || inst.Home == r.id || r.peers.alive(inst.Home) {
+		return ""
+	}
+	return selfpreserve.Heir(inst.Key().String(), r.peers.living(r.id))
+}
+
+// assignHeirs looks at every instance whose home is gone after the members have changed: some have a new heir.
+func (r *Replica) assignHeirs() {
+	for inst := range r.instances() {
+		if inst.Home == r.id {
+			continue
+		}
+		r.hold(inst)
+	}
+}
+
+// instances yields every instance, in order.
+func (r *Replica) instances() iter.Seq[*Instance] {
+	return func(yield func(*Instance) bool) {
+		for _, v := range r.cat.Services().Services {
+			for _, inst := range v.Instances() {
+				if !yield(inst) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// census keeps the counts by home.
+func (r *Replica) census(inst *Instance, n int) {
+	if inst == nil || inst.Datacenter != r.cfg.Datacenter {
+		return
+	}
+	counts := r.homes
+	if inst.Embedded {
+		counts = r.hosted
+	}
+	if counts[inst.Home] += n; counts[inst.Home] == 0 {
+		delete(counts, inst.Home)
+	}
+}
+
+// datacenter is what self-preservation has to know of leases that other nodes hold, or held.
+func (r *Replica) datacenter() selfpreserve.Datacenter {
+	var d selfpreserve.Datacenter
+	dead := make(map[string]bool)
+	for home, n := range r.homes {
+		d.Registrations += n
+		if home != r.id && !r.peers.alive(home) {
+			d.Unclaimed += n
+			dead[home] = true
+		}
+	}
+	for home := range r.hosted {
+		if home != r.id && !r.peers.alive(home) {
+			dead[home] = true
+		}
+	}
+	d.DeadNodes = len(dead)
+	d.Nodes = 1 + len(r.peers.up) + len(dead)
+	return d
+}
+
+// judge evicts and preserves what the lease table says.
+func (r *Replica) judge() {
+	for _, a := range r.leases.Step(r.at.Mono) {
+		inst, _ := r.cat.Get(a.Key)
+		if inst == nil {
+			continue
+		}
+		switch a.Verb {
+		case selfpreserve.Evict:
+			r.tell(NodeEventEviction, a.Key.String(), "%s", a.Reason)
+			r.remove(a.Key, catalog.Evicted)
+		case selfpreserve.Preserve:
+			l := leaseOf(inst)
+			l.Preserved, l.LastRenewal = true, r.wall(a.LastRenewal)
+			r.wrote(r.cat.SetLease(r.at, a.Key, l))
+		}
+	}
+}
+
+// Resumed tells the replica that its process was stopped for a while: every lease gets a fresh TTL, because renewals may
+// have been missed.
+func (r *Replica) Resumed(at Moment, stopped string) {
+	r.begin(at)
+	r.leases.Refresh(at.Mono)
+	r.tell(NodeEventSelfPreservation, "node", "this process was stopped for %s: every lease has a fresh TTL", stopped)
+	r.end()
+}
+
+// SetHealth tells the replica memberlist's health score. Above 0 this node is unwell and judges no one.
+func (r *Replica) SetHealth(at Moment, score int) {
+	r.begin(at)
+	if score > 0 {
+		r.leases.Hold(at.Mono, "this node's own probes fail: it may be the one that is cut off")
+	} else {
+		r.leases.Release(at.Mono)
+	}
+	r.end()
+}
+
+// Handover gives every lease to its heir, and ends the instances that live in this process: the first step of leaving.
+// It returns how many leases moved.
+func (r *Replica) Handover(at Moment) int {
+	r.begin(at)
+	n := 0
+	for _, key := range slices.SortedFunc(maps.Keys(r.embedded), Key.Compare) {
+		delete(r.embedded, key)
+		r.remove(key, catalog.Deregistered)
+	}
+	others := r.peers.living("")
+	if len(others) > 0 {
+		for inst := range r.instances() {
+			if inst.Home == r.id {
+				l := leaseOf(inst)
+				l.Home = selfpreserve.Heir(inst.Key().String(), others)
+				r.wrote(r.cat.SetLease(at, inst.Key(), l))
+				n++
+			}
+		}
+	}
+	r.end()
+	return n
+}
+
+// tellTransitions turns new transitions of self-preservation into events.
+func (r *Replica) tellTransitions() {
+	h := r.leases.History()
+	for _, t := range h {
+		if t.At >= r.told {
+			r.tell(NodeEventSelfPreservation, t.Scope, "%s -> %s: %s", t.From, t.To, t.Reason)
+		}
+	}
+	r.told = r.at.Mono + 1
+}
+
+// drop forgets a lease that is in the table. One that has just been evicted is not, and still counts as lost.
+func (r *Replica) drop(key Key) {
+	if _, held := r.leases.Lookup(key); held {
+		r.leases.Drop(r.at.Mono, key)
+	}
+}
+
+// wall is the wall time of a moment that this replica has seen.
+func (r *Replica) wall(mono selfpreserve.Instant) time.Time {
+	return r.at.Wall.Add(mono - r.at.Mono).UTC().Truncate(time.Millisecond)
+}

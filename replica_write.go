@@ -1,0 +1,153 @@
+package muster
+
+import (
+	"time"
+
+	"github.com/musterhq/muster/catalog"
+	"github.com/musterhq/muster/catalog/causal"
+)
+
+// Register takes a registration. The instance belongs to the replica afterwards. embedded says that it lives in this
+// process, which renews it by living. The error is an *Invalid; then nothing has changed.
+func (r *Replica) Register(at Moment, inst *Instance, embedded bool) (stored *Instance, created bool, err error) {
+	if err := inst.Complete(); err != nil {
+		return nil, false, err
+	}
+	if inst.Zone == "" {
+		inst.Zone = r.cfg.Zone
+	}
+	inst.Embedded = embedded
+	inst.Datacenter, inst.Home = r.cfg.Datacenter, r.id
+	inst.RegisteredAt = at.Wall.UTC().Truncate(time.Millisecond) // As on the wire.
+	inst.Override, inst.Preserved = StatusNone, false
+	r.begin(at)
+	key := inst.Key()
+	old, _ := r.cat.Get(key)
+	if embedded {
+		r.embedded[key] = true
+	} else {
+		delete(r.embedded, key)
+	}
+	r.leases.Drop(at.Mono, key) // Its clock starts afresh, with the new terms, whoever held it.
+	r.wrote(r.cat.Register(at, inst))
+	r.end()
+	stored, _ = r.cat.Get(key)
+	return stored, old == nil, nil
+}
+
+// Deregister removes an instance, whoever its home is. ErrNotFound if there is none.
+func (r *Replica) Deregister(at Moment, key Key) error {
+	if inst, _ := r.cat.Get(key); inst == nil {
+		return ErrNotFound
+	}
+	r.begin(at)
+	delete(r.embedded, key)
+	r.remove(key, catalog.Deregistered)
+	r.end()
+	return nil
+}
+
+// remove writes the tombstones of an instance: of its registration, and of the lease that would be left over. The
+// override stays: it is the operator's, and meant for the instance when it comes back.
+func (r *Replica) remove(key Key, why catalog.Deletion) {
+	r.drop(key)
+	r.wrote(r.cat.Delete(r.at, key, catalog.KindRegistration, why))
+	for _, rec := range r.cat.Registers(key) {
+		if rec.Kind == catalog.KindLease && !rec.Deleted() {
+			r.wrote(r.cat.Delete(r.at, key, catalog.KindLease, catalog.Cleared))
+		}
+	}
+}
+
+// SetOverride writes the operator's decision; StatusNone takes it back. ErrNotFound if there is no such instance.
+func (r *Replica) SetOverride(at Moment, key Key, s Status) error {
+	inst, _ := r.cat.Get(key)
+	if inst == nil {
+		return ErrNotFound
+	}
+	if inst.Override == s {
+		return nil
+	}
+	r.begin(at)
+	if s == StatusNone {
+		r.wrote(r.cat.Delete(at, key, catalog.KindOverride, catalog.Cleared))
+	} else {
+		r.wrote(r.cat.SetOverride(at, key, s))
+	}
+	r.end()
+	return nil
+}
+
+// PatchMetadata changes metadata: a nil value removes its key. Home, lease and time of registration stay as they are.
+// ErrNotFound if there is no such instance, an *Invalid if the result is not valid.
+func (r *Replica) PatchMetadata(at Moment, key Key, patch map[string]*string) error {
+	body := r.registration(key)
+	if body == nil {
+		return ErrNotFound
+	}
+	now, _ := r.cat.Get(key)
+	body = body.Clone()
+	if body.Metadata == nil {
+		body.Metadata = make(map[string]string, len(patch))
+	}
+	for k, v := range patch {
+		if v == nil {
+			delete(body.Metadata, k)
+		} else {
+			body.Metadata[k] = *v
+		}
+	}
+	if err := body.Complete(); err != nil {
+		return err
+	}
+	body.Home, body.Status = now.Home, now.Reported()
+	r.begin(at)
+	r.wrote(r.cat.Register(at, body))
+	if now.Preserved {
+		r.wrote(r.cat.SetLease(at, key, leaseOf(now)))
+	}
+	r.end()
+	return nil
+}
+
+// registration is the body that the client gave, nil if there is no such instance.
+func (r *Replica) registration(key Key) *Instance {
+	for _, rec := range r.cat.Registers(key) {
+		if rec.Kind == catalog.KindRegistration && !rec.Deleted() {
+			return rec.Registration
+		}
+	}
+	return nil
+}
+
+// leaseOf is the lease register's value that says what inst says.
+func leaseOf(inst *Instance) catalog.Lease {
+	return catalog.Lease{
+		Home: inst.Home, Status: inst.Reported(), Preserved: inst.Preserved, LastRenewal: inst.LastRenewal,
+	}
+}
+
+// reassert writes an instance again that someone else took for dead, or that a sync found deleted, while its lease here
+// is alive: the same body, under a new stamp.
+func (r *Replica) reassert(inst *Instance) {
+	body := inst.Clone()
+	body.Status, body.Override = inst.Reported(), StatusNone
+	body.Home, body.Preserved = r.id, false
+	r.wrote(r.cat.Register(r.at, body))
+}
+
+// Rebirth takes a higher incarnation if the vector shows that a life of this node with the present one, or a later one,
+// has written before: the node lost its memory, and its clock is behind.
+func (r *Replica) rebirth() {
+	self := r.cat.Self()
+	highest := self.Incarnation
+	for _, o := range r.cat.Vector().Origins() {
+		if o.Node == r.id && o.Incarnation > highest {
+			highest = o.Incarnation
+		}
+	}
+	if highest > self.Incarnation {
+		r.cat.Rebirth(causal.Origin{Node: r.id, Incarnation: highest + 1}, r.at)
+		r.tell(NodeEventSync, r.id, "took incarnation %d: an earlier life of this node had %d", highest+1, highest)
+	}
+}
