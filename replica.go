@@ -81,6 +81,9 @@ type Replica struct {
 
 	// embedded are the instances that live in this process: they renew by being there.
 	embedded map[Key]bool
+	// marked are instances homed here whose record says that they are preserved, by an earlier home or by the other side of
+	// a cut, while the lease table here does not: the next renewal takes the mark off.
+	marked map[Key]bool
 	// homes counts, for each home, the instances it holds; hosted those of them that are embedded in it.
 	homes, hosted map[string]int
 	peers         peers
@@ -102,6 +105,7 @@ func NewReplica(cfg ReplicaConfig, at Moment) (*Replica, error) {
 		id:       cfg.Datacenter + "/" + cfg.Name,
 		at:       at,
 		embedded: make(map[Key]bool),
+		marked:   make(map[Key]bool),
 		homes:    make(map[string]int),
 		hosted:   make(map[string]int),
 		forward:  make(map[string][]Key),

@@ -29,7 +29,7 @@ const (
 func (r *Replica) Renew(at Moment, key Key) Renewal {
 	at.Mono = max(at.Mono, r.at.Mono)
 	if n := r.leases.Renew(at.Mono, key); n.Known {
-		if !n.Preserved && !n.Inherited {
+		if !n.Preserved && !n.Inherited && !r.marked[key] {
 			return RenewalHere
 		}
 		r.begin(at)
@@ -76,16 +76,15 @@ func (r *Replica) renewed(key Key, n selfpreserve.Renewal) Renewal {
 		r.leases.Adopt(r.at.Mono, key)
 		r.take(inst)
 		return RenewalAdopted
-	case n.Preserved:
-		l := leaseOf(inst)
-		l.Home, l.Preserved = r.id, false
-		r.wrote(r.cat.SetLease(r.at, key, l))
+	case n.Preserved || inst.Preserved:
+		r.take(inst) // Takes the mark off.
 	}
 	return RenewalHere
 }
 
-// take makes this node the home of an instance.
+// take makes this node the home of an instance that has renewed here.
 func (r *Replica) take(inst *Instance) {
+	delete(r.marked, inst.Key())
 	l := leaseOf(inst)
 	l.Home, l.Preserved = r.id, false
 	r.wrote(r.cat.SetLease(r.at, inst.Key(), l))
@@ -103,6 +102,7 @@ func (r *Replica) react(ch *catalog.Change) {
 			return
 		}
 		delete(r.embedded, key)
+		delete(r.marked, key)
 		r.drop(key)
 		t := NodeEventRegistration
 		if ch.Cause == catalog.CauseEvicted {
@@ -134,19 +134,32 @@ func (r *Replica) hold(inst *Instance) {
 	l, held := r.leases.Lookup(key)
 	switch {
 	case inst.Home == r.id && r.embedded[key]:
-		r.leases.Drop(r.at.Mono, key) // It renews by living in this process.
-	case inst.Home == r.id:
-		if held && !l.Inherited && l.TTL == inst.TTL && l.Zone == inst.Zone {
-			return
+		r.drop(key) // It renews by living in this process.
+		if inst.Preserved {
+			r.take(inst)
 		}
-		r.grant(inst, false)
+	case inst.Home == r.id:
+		own := held && !l.Inherited
+		if !own || l.TTL != inst.TTL || l.Zone != inst.Zone {
+			r.grant(inst, false)
+		}
+		switch {
+		case !inst.Preserved:
+			delete(r.marked, key)
+		case own && !l.Expired:
+			r.take(inst) // Someone who could not hear it took it for silent.
+		case !own || !l.Preserved:
+			r.marked[key] = true // To be taken off when it renews.
+		}
 	case r.heirOf(inst) == r.id:
 		delete(r.embedded, key)
+		delete(r.marked, key)
 		if !held || !l.Inherited {
 			r.grant(inst, true)
 		}
 	default:
 		delete(r.embedded, key)
+		delete(r.marked, key)
 		if held {
 			r.leases.Drop(r.at.Mono, key)
 		}

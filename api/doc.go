@@ -3,6 +3,21 @@
 // A protocol is a package of its own below this one and knows nothing of its siblings. Each declares the interface that
 // it needs of a node, and Node here is all of them together, so that any of them can be tested with a node that was made
 // up. Nothing here decides anything: requests are decoded, put to the node, and answered in the words of the protocol.
+// What the protocols share is around them and not in them: request ids, recovery from panics, metrics, the refusal of
+// writes that a page of another origin makes a browser send, the health endpoints, and the OpenAPI document, which a
+// test holds against the routes that there are and against what they answer.
 //
-// Concurrency. A handler is safe for any number of requests; it starts no goroutine that outlives its request.
+//	node, err := muster.Start(ctx, muster.Config{})
+//	if err != nil { ... }
+//	http.ListenAndServe("127.0.0.1:8761", api.Handler(node))
+//
+// Guarantees. Every request has an id, in its answer and in what is logged about it. A handler that panics answers 500
+// and the process goes on. Metrics never have a service, an instance or a client in their labels.
+//
+// Not guaranteed. Nobody is authenticated here, and nobody's rate is limited.
+//
+// Concurrency. A handler is safe for any number of requests; it starts no goroutine that outlives its request. Nothing is
+// global: each handler has a metrics registry of its own.
+//
+// Bounds. See package native for those of bodies, streams and waiting queries.
 package api

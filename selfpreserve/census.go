@@ -8,9 +8,11 @@ import (
 // census counts the leases of one scope by the class of their overdue time. It has an entry for each class in use, in
 // order; a scope whose leases have one TTL has one entry, any scope rarely more than ten. The zero census is empty.
 //
-// A silent lease is judged against the classes up to its band: its own class, and all classes that would have shown by
-// now that they are silent, had they fallen silent with it. Bands that lie between two classes in use see the same
-// leases, so they are judged, and held, as one: at the lower of the two.
+// A silent lease has a band: its own class, or the last of the classes that would have shown by now that they are silent,
+// had they fallen silent with it. It is judged against all classes up to its band, and against any wider population up to
+// the whole scope: the narrow one sees what the leases that have had no time to show would hide, the wide ones see what
+// is too little to count in the narrow one. Bands that lie between two classes in use see the same leases, so they are
+// judged, and held, as one: at the lower of the two.
 type census []cell
 
 // counts is what is counted for one class.
@@ -110,13 +112,13 @@ func (q census) sum() (lost, total int) {
 // judge brings the holds up to date in one pass over the classes, and sums up.
 func (q *census) judge(now Instant, r rule) verdict {
 	v := verdict{clear: never}
-	lost, total := 0, 0
+	lost, total, waiting := 0, 0, int32(0)
 	h := *q
 	for i := 0; i < len(h); {
 		e := &h[i]
 		lost += int(e.lost + e.gone)
 		total += int(e.live + e.gone)
-		waiting := e.band
+		waiting += e.band
 		v.interval = max(v.interval, e.interval)
 		for i++; i < len(h) && !h[i].populated(); i++ {
 			waiting += h[i].band
@@ -139,18 +141,18 @@ func (q *census) judge(now Instant, r rule) verdict {
 	return v
 }
 
-// blocked reports whether a lease of the given band is held. Valid after judge.
+// blocked reports whether a lease of the given band is held, by its own population or a wider one. Valid after judge.
 func (q census) blocked(band class) bool {
-	held := false
+	own := 0
 	for i := range q {
 		if q[i].class > band {
 			break
 		}
 		if q[i].populated() {
-			held = q[i].held
+			own = i
 		}
 	}
-	return held
+	return slices.ContainsFunc(q[own:], func(e cell) bool { return e.held })
 }
 
 // populated reports whether the cell begins a population of its own.

@@ -142,12 +142,14 @@ func TestNothingIsEvictedWhileTooManyAreLost(t *testing.T) {
 						t.Fatalf("%v: %s evicted while held", at, a.Key)
 					}
 					zone := func(m *lease[string]) bool { return m.zone == l.zone }
-					if lost, total := population(k, l, at, zone); tooMany(c, lost, total) {
-						t.Fatalf("%v: %s evicted with %d of %d lost in its zone", at, a.Key, lost, total)
-					}
 					rest := func(m *lease[string]) bool { return m.zone.state != Preserving }
-					if lost, total := population(k, l, at, rest); rest(l) && tooMany(c, lost, total) {
-						t.Fatalf("%v: %s evicted with %d of %d lost on the node", at, a.Key, lost, total)
+					for _, all := range []bool{false, true} {
+						if lost, total := population(k, l, at, all, zone); tooMany(c, lost, total) {
+							t.Fatalf("%v: %s evicted with %d of %d lost in its zone", at, a.Key, lost, total)
+						}
+						if lost, total := population(k, l, at, all, rest); rest(l) && tooMany(c, lost, total) {
+							t.Fatalf("%v: %s evicted with %d of %d lost on the node", at, a.Key, lost, total)
+						}
 					}
 				}
 			})
@@ -166,13 +168,13 @@ func tooMany(c Config[string], lost, total int) bool {
 	return lost >= c.MinLost && float64(lost) > (1-c.Threshold)*float64(total)+1e-6
 }
 
-// population counts, from the leases themselves, those of a scope that l is judged against at an instant: those whose
-// overdue time is no longer than l's own silence, give or take the width of a class, and those like l.
-func population(k *Keeper[string], l *lease[string], at Instant, in func(*lease[string]) bool) (lost, total int) {
+// population counts, from the leases themselves, those of a scope that l is judged against at an instant: all of them, or
+// those whose overdue time is no longer than l's own silence, give or take the width of a class, and those like l.
+func population(k *Keeper[string], l *lease[string], at Instant, all bool, in func(*lease[string]) bool) (lost, total int) {
 	for _, m := range k.leases {
 		like := classOf(m.overdue()) <= classOf(l.overdue())
 		shown := classOf(m.overdue()).upper() <= max(at-l.base, l.ttl)
-		if m.inherited || !in(m) || !like && !shown {
+		if m.inherited || !in(m) || !all && !like && !shown {
 			continue
 		}
 		total++

@@ -106,13 +106,12 @@ func (l *lease[K]) next() Instant {
 }
 
 // learn moves the expected interval towards an observed gap. Up by a quarter and down by an eighth: an interval believed
-// too short makes a healthy lease look lost between two renewals (as when a client renews twice in a row, then pauses),
-// one believed too long only delays the reaction to a cut. Gaps in which the lease expired, or in which this node was
-// paused, say nothing about the client and are left out. The floor keeps a client that renews in a frenzy from looking
-// lost as soon as it calms down.
+// too short makes a healthy lease look lost between two renewals, one believed too long only delays the reaction to a
+// cut. Gaps in which the lease expired, or in which this node was paused, say nothing about the client and are left out;
+// so are those below a sixteenth of the TTL, which are a renewal sent twice.
 func (l *lease[K]) learn(now Instant) {
 	gap := now - l.renewed
-	if l.declared || gap <= 0 || gap >= l.ttl || l.base != l.renewed {
+	if l.declared || gap <= 0 || gap < l.ttl/16 || gap >= l.ttl || l.base != l.renewed {
 		return
 	}
 	if gap > l.interval {
@@ -120,5 +119,4 @@ func (l *lease[K]) learn(now Instant) {
 	} else {
 		l.interval -= (l.interval - gap) / 8
 	}
-	l.interval = max(l.interval, l.ttl/16, 1)
 }

@@ -28,7 +28,7 @@ func Decode(b []byte) (spread.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := readers.Get().(*reader) //nolint:errcheck,forcetypeassert // The pool holds nothing else.
+	r := readers.Get().(*reader) //nolint:errcheck // The pool holds nothing else.
 	r.reset(b)
 	m, err := r.message(kind)
 	r.reset(nil)

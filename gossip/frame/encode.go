@@ -13,7 +13,7 @@ func Append(dst []byte, m spread.Message) []byte {
 	if m == nil {
 		return dst
 	}
-	w := writers.Get().(*writer) //nolint:errcheck,forcetypeassert // The pool holds nothing else.
+	w := writers.Get().(*writer) //nolint:errcheck // The pool holds nothing else.
 	w.b = AppendHeader(dst, byte(m.Kind()))
 	w.message(m)
 	dst, w.b = w.b, nil

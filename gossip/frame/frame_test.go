@@ -38,8 +38,12 @@ func drawOrigin(t *rapid.T) causal.Origin {
 }
 
 func drawFrames(t *rapid.T) []spread.Frame {
-	var frames []spread.Frame
-	for range rapid.IntRange(0, 20).Draw(t, "frames") {
+	n := rapid.IntRange(0, 20).Draw(t, "frames")
+	if n == 0 {
+		return nil
+	}
+	frames := make([]spread.Frame, 0, n)
+	for range n {
 		f := spread.Frame{Origin: drawOrigin(t), Root: drawNode(t), Fanout: rapid.Byte().Draw(t, "fanout")}
 		seq := uint64(0)
 		for range rapid.IntRange(0, 20).Draw(t, "deltas") {
@@ -56,8 +60,12 @@ func drawFrames(t *rapid.T) []spread.Frame {
 }
 
 func drawSpans(t *rapid.T) []spread.Span {
-	var spans []spread.Span
-	for range rapid.IntRange(0, 40).Draw(t, "spans") {
+	n := rapid.IntRange(0, 40).Draw(t, "spans")
+	if n == 0 {
+		return nil
+	}
+	spans := make([]spread.Span, 0, n)
+	for range n {
 		first := drawUint(t, "first", 1<<64-1)
 		last := first + drawUint(t, "length", 1<<64-1-first)
 		spans = append(spans, spread.Span{Origin: drawOrigin(t), Range: causal.Range{First: first, Last: last}})
@@ -109,7 +117,7 @@ func TestDecodeReadsWhatAppendWrote(t *testing.T) {
 func TestSizeIsATightUpperBound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawMessage(t)
-		size, real := spread.Size(m), len(Append(nil, m))
+		size, actual := spread.Size(m), len(Append(nil, m))
 		arrays := 1
 		switch m := m.(type) {
 		case spread.Push:
@@ -117,8 +125,8 @@ func TestSizeIsATightUpperBound(t *testing.T) {
 		case spread.SyncChunk:
 			arrays += len(m.Frames)
 		}
-		if real > size || size > real+4*arrays {
-			t.Fatalf("estimated %d, really %d, of %+v", size, real, m)
+		if actual > size || size > actual+4*arrays {
+			t.Fatalf("estimated %d, really %d, of %+v", size, actual, m)
 		}
 	})
 }

@@ -148,7 +148,9 @@ func (c Config) withDefaults() Config {
 	if c.RejoinMin == 0 && c.RejoinMax == 0 {
 		c.RejoinMin, c.RejoinMax = t.rejoinMin, t.rejoinMax
 	}
-	c.RejoinMax = max(c.RejoinMin, c.RejoinMax)
+	if c.RejoinMax == 0 {
+		c.RejoinMax = c.RejoinMin
+	}
 	if c.Forget == 0 {
 		c.Forget = 72 * time.Hour
 	}

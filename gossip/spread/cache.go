@@ -14,10 +14,11 @@ type cache struct {
 	maxDots, maxBytes int
 	maxAge            Instant
 
-	by    map[causal.Origin]*recent
-	queue []cached // In order of arrival; some have gone already.
-	len   int
-	bytes int
+	by     map[causal.Origin]*recent
+	queue  []arrival // In order; some of what arrived has gone already.
+	serial uint64    // Of the last arrival.
+	len    int
+	bytes  int
 	// expires is when the oldest may go; of use only while len is above 0.
 	expires Instant
 }
@@ -25,14 +26,21 @@ type cache struct {
 // recent is what the cache holds of one origin.
 type recent struct {
 	root   string
-	bodies map[uint64][]byte
+	bodies map[uint64]cached
 	order  []uint64 // Sequences in order of arrival.
 	head   uint64   // The highest sequence held since the origin was first seen here.
 }
 
+// cached is one body. Its serial tells it from one with the same dot that came and went before.
 type cached struct {
-	dot causal.Dot
-	at  Instant
+	body   []byte
+	serial uint64
+}
+
+type arrival struct {
+	dot    causal.Dot
+	serial uint64
+	at     Instant
 }
 
 // cost is what a body counts in the cache: its bytes, and about as many as its entries in the index and queue take.
@@ -45,7 +53,7 @@ func (c *cache) add(now Instant, f Frame) {
 		if c.by == nil {
 			c.by = make(map[causal.Origin]*recent)
 		}
-		r = &recent{bodies: make(map[uint64][]byte)}
+		r = &recent{bodies: make(map[uint64]cached)}
 		c.by[f.Origin] = r
 	}
 	r.root = f.Root
@@ -56,10 +64,11 @@ func (c *cache) add(now Instant, f Frame) {
 		if _, held := r.bodies[d.Seq]; held || cost(d.Body) > c.maxBytes {
 			continue
 		}
-		r.bodies[d.Seq] = slices.Clone(d.Body)
+		c.serial++
+		r.bodies[d.Seq] = cached{slices.Clone(d.Body), c.serial}
 		r.order = append(r.order, d.Seq)
 		r.head = max(r.head, d.Seq)
-		c.queue = append(c.queue, cached{causal.Dot{Origin: f.Origin, Seq: d.Seq}, now})
+		c.queue = append(c.queue, arrival{causal.Dot{Origin: f.Origin, Seq: d.Seq}, c.serial, now})
 		c.len++
 		c.bytes += cost(d.Body)
 		if len(r.order) > c.maxDots {
@@ -73,7 +82,7 @@ func (c *cache) add(now Instant, f Frame) {
 		delete(c.by, f.Origin)
 	}
 	if len(c.queue) > 2*c.len+64 {
-		c.queue = slices.DeleteFunc(c.queue, func(q cached) bool { return !c.held(q.dot) })
+		c.queue = slices.DeleteFunc(c.queue, func(a arrival) bool { return !c.held(a) })
 	}
 }
 
@@ -92,11 +101,11 @@ func (c *cache) expire(now Instant) {
 
 // shift takes the front off the queue, and what it names out of the cache unless it has gone already.
 func (c *cache) shift() {
-	d := c.queue[0].dot
+	a := c.queue[0]
 	c.queue = c.queue[1:]
-	if c.held(d) {
+	if c.held(a) {
 		// The queue restricted to one origin is that origin's order, so this is its oldest.
-		c.forget(d.Origin, c.by[d.Origin])
+		c.forget(a.dot.Origin, c.by[a.dot.Origin])
 	}
 	if len(c.queue) == 0 {
 		c.queue = nil
@@ -107,7 +116,7 @@ func (c *cache) shift() {
 func (c *cache) forget(o causal.Origin, r *recent) {
 	seq := r.order[0]
 	r.order = r.order[1:]
-	c.bytes -= cost(r.bodies[seq])
+	c.bytes -= cost(r.bodies[seq].body)
 	c.len--
 	delete(r.bodies, seq)
 	if len(r.order) == 0 {
@@ -115,20 +124,17 @@ func (c *cache) forget(o causal.Origin, r *recent) {
 	}
 }
 
-func (c *cache) held(d causal.Dot) bool {
-	r := c.by[d.Origin]
-	if r == nil {
-		return false
-	}
-	_, ok := r.bodies[d.Seq]
-	return ok
+// held reports whether what arrived then is still here.
+func (c *cache) held(a arrival) bool {
+	r := c.by[a.dot.Origin]
+	return r != nil && r.bodies[a.dot.Seq].serial == a.serial
 }
 
 // body is the cached record with this dot.
 func (c *cache) body(d causal.Dot) ([]byte, bool) {
 	if r := c.by[d.Origin]; r != nil {
 		b, ok := r.bodies[d.Seq]
-		return b, ok
+		return b.body, ok
 	}
 	return nil, false
 }

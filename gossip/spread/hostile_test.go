@@ -87,8 +87,9 @@ func drawMessage(t *rapid.T) spread.Message {
 		return causal.Origin{Node: rapid.SampledFrom([]string{"", "a", "b", "x", "y"}).Draw(t, "node"), Incarnation: number("incarnation")}
 	}
 	frames := func() []spread.Frame {
-		var out []spread.Frame
-		for range rapid.IntRange(0, 4).Draw(t, "frames") {
+		n := rapid.IntRange(0, 4).Draw(t, "frames")
+		out := make([]spread.Frame, 0, n)
+		for range n {
 			f := spread.Frame{Origin: origin(), Root: rapid.SampledFrom([]string{"", "b", "x"}).Draw(t, "root"), Fanout: rapid.Byte().Draw(t, "fanout")}
 			for range rapid.IntRange(0, 4).Draw(t, "deltas") {
 				body := fmt.Appendf(nil, "%d k v", number("lamport"))
@@ -102,8 +103,9 @@ func drawMessage(t *rapid.T) spread.Message {
 		return out
 	}
 	spans := func() []spread.Span {
-		var out []spread.Span
-		for range rapid.IntRange(0, 6).Draw(t, "spans") {
+		n := rapid.IntRange(0, 6).Draw(t, "spans")
+		out := make([]spread.Span, 0, n)
+		for range n {
 			out = append(out, spread.Span{Origin: origin(), Range: causal.Range{First: number("first"), Last: number("last")}})
 		}
 		return out
@@ -126,5 +128,61 @@ func drawMessage(t *rapid.T) spread.Message {
 		return spread.SyncRefuse{ID: number("id")}
 	default:
 		return nil
+	}
+}
+
+// counting counts how often the engine asks its store.
+type counting struct {
+	*store
+	calls int
+}
+
+func (s *counting) Covers(d causal.Dot) bool { s.calls++; return s.store.Covers(d) }
+
+func (s *counting) Missing(sp spread.Span, limit int) []causal.Range {
+	s.calls++
+	return s.store.Missing(sp, limit)
+}
+
+func (s *counting) Body(d causal.Dot) ([]byte, bool) { s.calls++; return s.store.Body(d) }
+
+func TestASpanOfEverythingCostsTheStoreFewQuestions(t *testing.T) {
+	st := &counting{store: newStore(causal.Origin{Node: "a", Incarnation: 1})}
+	e, err := spread.New(spread.Config{Self: "a", Store: st, Rand: rand.New(rand.NewPCG(1, 1))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Step(0, spread.MemberUp{Member: spread.Member{ID: "b"}})
+	everything := []spread.Span{{Origin: causal.Origin{Node: "x"}, Range: causal.Range{First: 1, Last: 1<<64 - 1}}}
+	for _, m := range []spread.Message{spread.Have{Spans: everything}, spread.Want{Spans: everything}, spread.Push{Frames: []spread.Frame{
+		{Origin: causal.Origin{Node: "x"}, Deltas: []spread.Delta{{Seq: 1<<64 - 1, Body: []byte("1 k v")}}},
+	}}} {
+		st.calls = 0
+		e.Step(0, spread.Received{From: "b", Msg: m})
+		if st.calls > 70 {
+			t.Errorf("a %v made the engine ask its store %d times", m.Kind(), st.calls)
+		}
+	}
+}
+
+func TestAnnouncementsKeepWithinTheirRateUnderSteadyWrites(t *testing.T) {
+	st := newStore(causal.Origin{Node: "a", Incarnation: 1})
+	e, err := spread.New(spread.Config{
+		Self: "a", Store: st, Rand: rand.New(rand.NewPCG(1, 1)), AnnounceRate: 500, AnnounceBurst: 500,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"b", "c", "d", "e"} {
+		e.Step(0, spread.MemberUp{Member: spread.Member{ID: id}})
+	}
+	const seconds = 10
+	for now := time.Duration(0); now < seconds*time.Second; now += 9 * ms {
+		e.Step(now, spread.Local{Origin: st.self, Deltas: []spread.Delta{st.write("k", "v")}})
+		e.Step(now+8*ms, spread.Tick{})
+	}
+	bytes := e.Stats().Sent[spread.KindHave].Bytes
+	if allowed := uint64(500 + 500*seconds + 100); bytes > allowed || bytes < allowed/2 {
+		t.Fatalf("%d bytes of announcements in %d s, allowed are %d", bytes, seconds, allowed)
 	}
 }

@@ -24,7 +24,8 @@ var update = flag.Bool("update", false, "write the recorded output of the script
 //	at TIME                      let time pass, ticking whenever the engine asks for it
 //	up ID [ZONE], down ID, leave ID
 //	write N [BYTES]              N writes of a's own in one batch
-//	push FROM ORIGIN SEQ...      a frame of readable bodies with fanout 2; a SEQ ending in ! has an unreadable one
+//	push FROM ORIGIN SEQ...      a frame of readable bodies with fanout 2; a SEQ may be a run A-B, and ends in ! for
+//	                             one with an unreadable body
 //	have|want FROM ORIGIN A-B    one span
 //	digest PEER same|other|diverged
 //	sync PEER [full]
@@ -277,16 +278,19 @@ func readFrame(t *testing.T, f []string) spread.Frame {
 	t.Helper()
 	out := spread.Frame{Origin: causal.Origin{Node: f[0], Incarnation: 1}, Fanout: 2}
 	for _, s := range f[1:] {
-		digits, junk := strings.CutSuffix(s, "!")
-		seq, err := strconv.ParseUint(digits, 10, 64)
-		if err != nil {
-			t.Fatal(err)
+		run, junk := strings.CutSuffix(s, "!")
+		if !strings.Contains(run, "-") {
+			run += "-" + run
 		}
-		d := spread.Delta{Seq: seq, Body: fmt.Appendf(nil, "%d k%d v", seq, seq)}
-		if junk {
-			d.Body = []byte("junk")
+		r := readSpan(t, f[0], run).Range
+		for i := range r.Last - r.First + 1 {
+			seq := r.First + i
+			d := spread.Delta{Seq: seq, Body: fmt.Appendf(nil, "%d k%d v", seq, seq)}
+			if junk {
+				d.Body = []byte("junk")
+			}
+			out.Deltas = append(out.Deltas, d)
 		}
-		out.Deltas = append(out.Deltas, d)
 	}
 	return out
 }

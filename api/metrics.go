@@ -1,0 +1,78 @@
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/musterhq/muster/api/native"
+)
+
+// metrics is a handler's own registry: what the node is like at each scrape, and the requests that have been answered.
+type metrics struct {
+	registry  *prometheus.Registry
+	requests  *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+}
+
+func newMetrics(node Node, waiting func() native.Waiting) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "muster_http_requests_total",
+			Help: "Requests answered, by route, method and status code.",
+		}, []string{"route", "method", "code"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "muster_http_request_duration_seconds",
+			Help:    "Time to answer a request, by route. Requests that wait for a change are left out.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .05, .25, 1, 5},
+		}, []string{"route"}),
+	}
+	m.registry.MustRegister(m.requests, m.durations, &nodeCollector{node, waiting},
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// handler answers scrapes.
+func (m *metrics) handler(log *slog.Logger) http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+		Registry: m.registry,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError),
+	})
+}
+
+// route is what to call after each request of a route.
+func (m *metrics) route(method, pattern string) func(*meter) {
+	duration := m.durations.WithLabelValues(pattern)
+	return func(mt *meter) {
+		code := mt.code
+		if code == 0 { // net/http answers 200 for a handler that says nothing
+			code = http.StatusOK
+		}
+		m.requests.WithLabelValues(pattern, method, codeText(code)).Inc()
+		if !mt.waiting {
+			duration.Observe(time.Since(mt.began).Seconds())
+		}
+	}
+}
+
+// codeText is a status code as a label, without an allocation for the usual ones.
+func codeText(code int) string {
+	switch code {
+	case http.StatusOK:
+		return "200"
+	case http.StatusNoContent:
+		return "204"
+	case http.StatusNotModified:
+		return "304"
+	case http.StatusNotFound:
+		return "404"
+	default:
+		return strconv.Itoa(code)
+	}
+}

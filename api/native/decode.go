@@ -1,0 +1,173 @@
+package native
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/musterhq/muster"
+)
+
+// body reads a request's body. It has to be declared as JSON, or not at all, or as what curl -d declares without being
+// asked.
+func (a *API) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if t := r.Header.Get(headerType); t != "" {
+		media, _, err := mime.ParseMediaType(t)
+		if err != nil || media != "application/json" && media != "application/x-www-form-urlencoded" &&
+			!(strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")) {
+			return nil, newProblem(codeMediaType, fmt.Sprintf("the content type is %q", t))
+		}
+	}
+	return io.ReadAll(http.MaxBytesReader(w, r.Body, a.maxBody))
+}
+
+// object is the members of a JSON object. Members that are null count as not given.
+func object(body []byte) (map[string]json.RawMessage, error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, newProblem(codeMalformed, "the body is empty; it has to be a JSON object")
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil {
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+			line, column := position(body, syntax.Offset)
+			return nil, newProblem(codeMalformed, fmt.Sprintf("line %d, column %d (offset %d): %v", line, column, syntax.Offset, err))
+		}
+		return nil, newProblem(codeMalformed, "the body must be a JSON object, not "+typeName(body))
+	}
+	if members == nil {
+		return nil, newProblem(codeMalformed, "the body must be a JSON object, not null")
+	}
+	return members, nil
+}
+
+// position is the line and column, from 1, of the last byte that was read before a syntax error.
+func position(body []byte, offset int64) (line, column int) {
+	read := body[:min(max(offset-1, 0), int64(len(body)))]
+	return bytes.Count(read, []byte("\n")) + 1, len(read) - bytes.LastIndexByte(read, '\n')
+}
+
+// typeName is what a JSON value is, in words.
+func typeName(raw []byte) string {
+	raw = bytes.TrimSpace(raw)
+	if len(raw) == 0 {
+		return "nothing"
+	}
+	switch raw[0] {
+	case '"':
+		return "a string"
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case 't', 'f':
+		return "true or false"
+	case 'n':
+		return "null"
+	default:
+		return "a number"
+	}
+}
+
+func isNull(raw []byte) bool { return string(bytes.TrimSpace(raw)) == "null" }
+
+// decoder reads the members of one object and collects what is wrong with them.
+type decoder struct{ fields []Field }
+
+func (d *decoder) bad(field, format string, args ...any) {
+	d.fields = append(d.fields, Field{field, fmt.Sprintf(format, args...)})
+}
+
+// faulty reports whether something is wrong with that field.
+func (d *decoder) faulty(field string) bool {
+	return slices.ContainsFunc(d.fields, func(f Field) bool { return f.Field == field })
+}
+
+// err is the problem of all fields at fault, nil if there are none.
+func (d *decoder) err() error {
+	if len(d.fields) == 0 {
+		return nil
+	}
+	return fieldProblem(codeField, d.fields)
+}
+
+// each calls take for every member that is not null, in the order of the names, so that errors are the same each time.
+func each(members map[string]json.RawMessage, take func(name string, raw json.RawMessage)) {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if !isNull(members[name]) {
+			take(name, members[name])
+		}
+	}
+}
+
+func (d *decoder) string(field string, raw json.RawMessage) (s string) {
+	if json.Unmarshal(raw, &s) != nil {
+		d.bad(field, "must be a string, not %s", typeName(raw))
+	}
+	return s
+}
+
+func (d *decoder) bool(field string, raw json.RawMessage) (v bool) {
+	if json.Unmarshal(raw, &v) != nil {
+		d.bad(field, "must be true or false, not %s", typeName(raw))
+	}
+	return v
+}
+
+func (d *decoder) int(field string, raw json.RawMessage) (n int) {
+	if json.Unmarshal(raw, &n) != nil {
+		what := typeName(raw)
+		if what == "a number" {
+			what = string(raw)
+		}
+		d.bad(field, "must be a whole number, not %s", what)
+	}
+	return n
+}
+
+func (d *decoder) duration(field string, raw json.RawMessage) (v time.Duration) {
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		d.bad(field, `must be a duration in a string, as in "30s", not %s`, typeName(raw))
+		return 0
+	}
+	v, err := time.ParseDuration(s)
+	if err != nil {
+		d.bad(field, `must be a duration with a unit, as in "30s" or "1m30s", not %q`, s)
+	}
+	return v
+}
+
+func (d *decoder) array(field string, raw json.RawMessage, take func(field string, raw json.RawMessage)) {
+	var items []json.RawMessage
+	if json.Unmarshal(raw, &items) != nil {
+		d.bad(field, "must be an array, not %s", typeName(raw))
+	}
+	for i, item := range items {
+		take(fmt.Sprintf("%s[%d]", field, i), item)
+	}
+}
+
+func (d *decoder) object(field string, raw json.RawMessage, take func(name string, raw json.RawMessage)) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(raw, &members) != nil {
+		d.bad(field, "must be an object, not %s", typeName(raw))
+	}
+	each(members, take)
+}
+
+func (d *decoder) status(field string, raw json.RawMessage) muster.Status {
+	name := d.string(field, raw)
+	status, err := muster.ParseStatus(name)
+	if err != nil && typeName(raw) == "a string" {
+		d.bad(field, "must be one of UP, DOWN, STARTING, OUT_OF_SERVICE and UNKNOWN, not %q", name)
+	}
+	return status
+}

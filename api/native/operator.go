@@ -1,0 +1,99 @@
+package native
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/musterhq/muster"
+)
+
+// setStatus puts an operator's decision in place of what the instance says of itself.
+func (a *API) setStatus(w http.ResponseWriter, r *http.Request) error {
+	body, err := a.body(w, r)
+	if err != nil {
+		return err
+	}
+	status, err := decodeStatus(body)
+	if err != nil {
+		return err
+	}
+	return a.override(w, r, status)
+}
+
+// clearStatus takes the decision back.
+func (a *API) clearStatus(w http.ResponseWriter, r *http.Request) error {
+	return a.override(w, r, muster.StatusNone)
+}
+
+func (a *API) override(w http.ResponseWriter, r *http.Request, status muster.Status) error {
+	q, err := parseQuery(r, "namespace")
+	if err != nil {
+		return err
+	}
+	key := keyOf(r, &q)
+	detail, err := a.node.SetOverride(r.Context(), key, status)
+	if err != nil {
+		return about(err, key)
+	}
+	return a.answerInstance(w, http.StatusOK, detail)
+}
+
+func decodeStatus(body []byte) (status muster.Status, err error) {
+	members, err := object(body)
+	if err != nil {
+		return status, err
+	}
+	var d decoder
+	each(members, func(name string, raw json.RawMessage) {
+		if name == "status" {
+			status = d.status(name, raw)
+		} else {
+			d.bad(name, "is not a field of a status override")
+		}
+	})
+	if status == muster.StatusNone && !d.faulty("status") {
+		d.bad("status", "is required")
+	}
+	return status, d.err()
+}
+
+// patchMetadata changes metadata by a JSON merge patch: a string sets a key, null removes it.
+func (a *API) patchMetadata(w http.ResponseWriter, r *http.Request) error {
+	q, err := parseQuery(r, "namespace")
+	if err != nil {
+		return err
+	}
+	body, err := a.body(w, r)
+	if err != nil {
+		return err
+	}
+	patch, err := decodePatch(body)
+	if err != nil {
+		return err
+	}
+	key := keyOf(r, &q)
+	detail, err := a.node.PatchMetadata(r.Context(), key, patch)
+	if err != nil {
+		return about(err, key)
+	}
+	return a.answerInstance(w, http.StatusOK, detail)
+}
+
+func decodePatch(body []byte) (map[string]*string, error) {
+	members, err := object(body)
+	if err != nil {
+		return nil, err
+	}
+	var d decoder
+	patch := make(map[string]*string, len(members))
+	for key, raw := range members {
+		if isNull(raw) {
+			patch[key] = nil
+		}
+	}
+	each(members, func(key string, raw json.RawMessage) {
+		value := d.string("metadata."+key, raw)
+		patch[key] = &value
+	})
+	return patch, d.err()
+}

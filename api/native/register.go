@@ -1,0 +1,153 @@
+package native
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/musterhq/muster"
+)
+
+// register takes a registration: 201 if the instance is new, 200 if it replaces one.
+func (a *API) register(w http.ResponseWriter, r *http.Request) error {
+	q, err := parseQuery(r, "namespace")
+	if err != nil {
+		return err
+	}
+	body, err := a.body(w, r)
+	if err != nil {
+		return err
+	}
+	inst, err := decodeRegistration(body, q.given("namespace"))
+	if err != nil {
+		return err
+	}
+	return a.put(w, r, inst)
+}
+
+// put registers a decoded instance and answers with what is stored.
+func (a *API) put(w http.ResponseWriter, r *http.Request, inst muster.Instance) error {
+	stored, created, err := a.node.Put(r.Context(), inst)
+	if err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if created {
+		status = http.StatusCreated
+		w.Header()["Location"] = []string{instancePath(stored.Key())}
+	}
+	return a.answerInstance(w, status, stored)
+}
+
+func instancePath(key muster.Key) string {
+	path := "/api/v1/services/" + url.PathEscape(key.Service) + "/instances/" + url.PathEscape(key.ID)
+	if key.Namespace != muster.DefaultNamespace {
+		path += "?namespace=" + url.QueryEscape(key.Namespace)
+	}
+	return path
+}
+
+// answered are the fields of an answer that a registration must not have.
+var answered = []string{"datacenter", "home", "override", "preserved", "registeredAt", "lastRenewal", "index"}
+
+// decodeRegistration is the instance that a body describes. namespace is what the query says, empty if nothing. The
+// error is a *Problem that names every field at fault, those too that the node would refuse.
+func decodeRegistration(body []byte, namespace string) (inst muster.Instance, err error) {
+	members, err := object(body)
+	if err != nil {
+		return inst, err
+	}
+	var d decoder
+	inst.Namespace = namespace
+	each(members, func(name string, raw json.RawMessage) {
+		switch name {
+		case "namespace":
+			inst.Namespace = d.string(name, raw)
+			if namespace != "" && inst.Namespace != namespace {
+				d.bad(name, "must be that of the query, %q, not %q", namespace, inst.Namespace)
+			}
+		case "service":
+			inst.Service = d.string(name, raw)
+		case "id":
+			inst.ID = d.string(name, raw)
+		case "address":
+			inst.Address = d.string(name, raw)
+		case "port":
+			inst.Port = d.int(name, raw)
+		case "ports":
+			inst.Ports = map[string]int{}
+			d.object(name, raw, func(port string, raw json.RawMessage) { inst.Ports[port] = d.int(name+"."+port, raw) })
+		case "tags":
+			d.array(name, raw, func(field string, raw json.RawMessage) { inst.Tags = append(inst.Tags, d.string(field, raw)) })
+		case "metadata":
+			inst.Metadata = map[string]string{}
+			d.object(name, raw, func(key string, raw json.RawMessage) { inst.Metadata[key] = d.string(name+"."+key, raw) })
+		case "zone":
+			inst.Zone = d.string(name, raw)
+		case "weight":
+			// An absent weight becomes 100; one that is given as 0, to get no traffic, must not.
+			if inst.Weight = d.int(name, raw); inst.Weight == 0 && !d.faulty(name) {
+				d.bad(name, "must be 1 to 65535, not 0; set the status to OUT_OF_SERVICE to take no traffic")
+			}
+		case "secure":
+			inst.Secure = d.bool(name, raw)
+		case "status":
+			inst.Status = d.status(name, raw)
+		case "ttl":
+			// An absent TTL becomes 30 s; one that is given as 0, to last for ever, must not.
+			if inst.TTL = d.duration(name, raw); inst.TTL == 0 && !d.faulty(name) {
+				d.bad(name, "must be 1s to 24h, not 0")
+			}
+		case "checks":
+			d.array(name, raw, func(field string, raw json.RawMessage) { inst.Checks = append(inst.Checks, d.check(field, raw)) })
+		default:
+			if slices.Contains(answered, name) {
+				d.bad(name, "is set by the registry; leave it out")
+			} else {
+				d.bad(name, "is not a field of a registration")
+			}
+		}
+	})
+	d.complete(inst)
+	return inst, d.err()
+}
+
+func (d *decoder) check(field string, raw json.RawMessage) (c muster.Check) {
+	d.object(field, raw, func(name string, raw json.RawMessage) {
+		at := field + "." + name
+		switch name {
+		case "http":
+			c.HTTP = d.string(at, raw)
+		case "tcp":
+			c.TCP = d.string(at, raw)
+		case "interval":
+			c.Interval = d.duration(at, raw)
+		case "timeout":
+			c.Timeout = d.duration(at, raw)
+		default:
+			d.bad(at, "is not a field of a check")
+		}
+	})
+	return c
+}
+
+// complete adds what a complete instance lacks, so that a client hears of everything at once. Fields that could not even
+// be read are not complained about twice.
+func (d *decoder) complete(inst muster.Instance) {
+	invalid, ok := errors.AsType[*muster.Invalid](inst.Complete())
+	if !ok {
+		return
+	}
+	unread := d.fields
+	for _, f := range fieldsOf(invalid) {
+		known := slices.ContainsFunc(unread, func(u Field) bool {
+			return u.Field == f.Field || strings.HasPrefix(u.Field, f.Field+".") || strings.HasPrefix(u.Field, f.Field+"[")
+		})
+		if !known {
+			d.fields = append(d.fields, f)
+		}
+	}
+}

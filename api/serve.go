@@ -1,0 +1,82 @@
+package api
+
+import (
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/musterhq/muster/api/native"
+)
+
+var noSniff = []string{"nosniff"}
+
+// ServeHTTP gives the request its id, keeps pages of other origins from writing, and finds the route.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h["X-Content-Type-Options"] = noSniff
+	h[headerRequestID] = s.ids.of(r)
+	s.mux.ServeHTTP(w, r)
+}
+
+// instrument is around the handler of each route: it counts and times the requests, and survives a panic.
+func (s *server) instrument(method, pattern string, h http.Handler) http.Handler {
+	done := s.metrics.route(method, pattern)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m := &meter{ResponseWriter: w, began: time.Now()}
+		defer done(m)
+		defer s.survive(m, r)
+		if s.origins.Check(r) != nil {
+			native.CrossOrigin(r.Header.Get("Origin")).Write(m, r)
+			return
+		}
+		h.ServeHTTP(m, r)
+	})
+}
+
+// survive is deferred around a handler. If it panicked after its answer began, the connection is closed, so that the
+// client does not take what it got for the whole.
+func (s *server) survive(m *meter, r *http.Request) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	if cause == http.ErrAbortHandler { //nolint:errorlint // a value that was thrown, not an error that was wrapped
+		panic(cause)
+	}
+	s.log.ErrorContext(r.Context(), "handler panicked", "method", r.Method, "path", r.URL.Path,
+		"request_id", m.Header().Get(headerRequestID), "panic", cause, "stack", string(debug.Stack()))
+	if m.code != 0 {
+		panic(http.ErrAbortHandler)
+	}
+	native.Internal().Write(m, r)
+}
+
+// meter is a response writer that remembers what the metrics need. http.ResponseController finds what is below it.
+type meter struct {
+	http.ResponseWriter
+	began   time.Time
+	code    int // 0 until the answer begins
+	waiting bool
+}
+
+// Unwrap is for http.ResponseController.
+func (m *meter) Unwrap() http.ResponseWriter { return m.ResponseWriter }
+
+// Unmetered says that the request waits for something, so that its duration means nothing.
+func (m *meter) Unmetered() { m.waiting = true }
+
+// WriteHeader remembers the status.
+func (m *meter) WriteHeader(code int) {
+	if m.code == 0 && code >= http.StatusOK { // those below are not the answer yet
+		m.code = code
+	}
+	m.ResponseWriter.WriteHeader(code)
+}
+
+// Write begins the answer, if it has not begun.
+func (m *meter) Write(b []byte) (int, error) {
+	if m.code == 0 {
+		m.code = http.StatusOK
+	}
+	return m.ResponseWriter.Write(b)
+}
