@@ -25,6 +25,7 @@ var layers = []struct {
 	{"gossip/frame", []string{"catalog/causal", "gossip/spread"}},
 	{"gossip/...", []string{"gossip/..."}},
 	{".", []string{"catalog/...", "selfpreserve/...", "gossip/..."}},
+	{"api/apitest", []string{".", "catalog", "catalog/causal"}}, // a node made up of a catalog alone, for tests
 	{"api/...", []string{".", "api/..."}},
 	{"cmd/...", []string{".", "api/...", "cmd/..."}},
 	{"e2e/sim", []string{".", "catalog/...", "selfpreserve/...", "gossip/spread", "gossip/frame", "e2e/..."}},
@@ -60,7 +61,9 @@ var libraries = []struct {
 }
 
 // testOnly is linked into no program: it may be imported by tests, by gossip/gossiptest and by e2e.
-var testOnly = []string{"testing", "pgregory.net/rapid", "go.uber.org/goleak", module + "/gossip/gossiptest"}
+var testOnly = []string{
+	"testing", "pgregory.net/rapid", "go.uber.org/goleak", module + "/gossip/gossiptest", module + "/api/apitest",
+}
 
 // topLevel are the folders of the layout. More packages go inside them. testdata stands beside the root package's tests
 // because the go command wants it there.

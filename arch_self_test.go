@@ -127,6 +127,19 @@ func TestEachSourceRuleFindsItsBreachesAndNothingElse(t *testing.T) {
 			"import (\"testing\"; \"time\")\nfunc TestX(t *testing.T) { t.Run(\"x\", func(t *testing.T) { time.Sleep(1) }) }",
 			[]string{"2 " + sleep},
 		},
+		{
+			"a function given to a helper that runs it in a bubble", "node_test.go",
+			"import (\"testing\"; \"testing/synctest\"; \"time\")\n" +
+				"func bubble(t *testing.T, f func(*testing.T)) { synctest.Test(t, func(t *testing.T) { f(t) }) }\n" +
+				"func TestX(t *testing.T) { bubble(t, func(t *testing.T) { time.Sleep(1) }) }", nil,
+		},
+		{
+			"a function given to a helper that runs it outside too", "node_test.go",
+			"import (\"testing\"; \"testing/synctest\"; \"time\")\n" +
+				"func bubble(t *testing.T, f func(*testing.T)) { f(t); synctest.Test(t, func(t *testing.T) { f(t) }) }\n" +
+				"func TestX(t *testing.T) { bubble(t, func(t *testing.T) { time.Sleep(1) }) }",
+			[]string{"3 " + sleep},
+		},
 		{"sleep between processes", "e2e/proc/a_test.go", "import \"time\"\nfunc f() { time.Sleep(1) }", nil},
 		{"sleep elsewhere in e2e", "e2e/bubble/a_test.go", "import \"time\"\nfunc f() { time.Sleep(1) }", []string{"2 " + sleep}},
 	} {

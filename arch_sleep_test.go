@@ -43,8 +43,31 @@ func sleeps(s source) (found []ast.Node) {
 	return found
 }
 
-// bubbles finds the calls of synctest.Test in s.
+// bubbles finds the calls of synctest.Test in s, and those of a helper of the same folder's tests that runs the function
+// it is given in one.
 func bubbles(s source) (found []ast.Node) {
+	wrappers := map[string]bool{}
+	for _, p := range s.peers {
+		for _, d := range p.file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && p.isTest() && runsInBubble(p, f) {
+				wrappers[f.Name.Name] = true
+			}
+		}
+	}
+	found = calls(s)
+	ast.Inspect(s.file, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok {
+			if id, ok := call.Fun.(*ast.Ident); ok && wrappers[id.Name] {
+				found = append(found, call)
+			}
+		}
+		return true
+	})
+	return found
+}
+
+// calls finds the calls of synctest.Test itself.
+func calls(s source) (found []ast.Node) {
 	test := uses(s, "testing/synctest", func(name string) bool { return name == "Test" })
 	ast.Inspect(s.file, func(n ast.Node) bool {
 		if call, ok := n.(*ast.CallExpr); ok && slices.Contains(test, ast.Node(call.Fun)) {
@@ -53,6 +76,30 @@ func bubbles(s source) (found []ast.Node) {
 		return true
 	})
 	return found
+}
+
+// runsInBubble reports whether f has parameters that are functions, and names each of them only inside a bubble.
+func runsInBubble(s source, f *ast.FuncDecl) bool {
+	given := map[string]bool{}
+	for _, p := range f.Type.Params.List {
+		if _, ok := p.Type.(*ast.FuncType); ok {
+			for _, name := range p.Names {
+				given[name.Name] = true
+			}
+		}
+	}
+	if len(given) == 0 || f.Body == nil {
+		return false
+	}
+	in, used, ok := calls(s), false, true
+	ast.Inspect(f.Body, func(n ast.Node) bool {
+		if id, is := n.(*ast.Ident); is && given[id.Name] {
+			used = true
+			ok = ok && inside(id, in)
+		}
+		return true
+	})
+	return used && ok
 }
 
 // bubbleHelpers names the functions and methods in the tests of one folder that only bubbles run: they are named

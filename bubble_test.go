@@ -53,7 +53,7 @@ func (b *bubble) start(name string, change func(*muster.Config)) *muster.Node {
 	return n
 }
 
-func (b *bubble) nodes(count int) []*muster.Node {
+func (b *bubble) startAll(count int) []*muster.Node {
 	var out []*muster.Node
 	for i := range count {
 		out = append(out, b.start(fmt.Sprintf("n%d", i+1), nil))
@@ -75,8 +75,8 @@ func (b *bubble) put(n *muster.Node, service, id string, ttl time.Duration) must
 	return stored.Key()
 }
 
-// agree waits until all nodes have equal catalogs, and says how long it took.
-func (b *bubble) agree(limit time.Duration) time.Duration {
+// converge waits until all nodes have equal catalogs, and says how long it took.
+func (b *bubble) converge(limit time.Duration) time.Duration {
 	b.t.Helper()
 	start := time.Now()
 	for {
@@ -105,12 +105,12 @@ func (b *bubble) agree(limit time.Duration) time.Duration {
 func TestHundredNodesInOneProcessAgree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, gossiptest.Options{})
-		nodes := b.nodes(100)
+		nodes := b.startAll(100)
 		start := time.Now()
 		for i, n := range nodes {
 			b.put(n, "s", fmt.Sprint(i), time.Hour)
 		}
-		took := b.agree(time.Second)
+		took := b.converge(time.Second)
 		t.Logf("100 writes at 100 nodes: everywhere after %v", time.Since(start))
 		for _, n := range nodes {
 			if n.Lookup("s").Len() != 100 {
@@ -125,12 +125,12 @@ func TestHundredNodesInOneProcessAgree(t *testing.T) {
 func TestHomeIsKilledAndItsClientsGoOnElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, gossiptest.Options{Loss: 0.01})
-		nodes := b.nodes(5)
+		nodes := b.startAll(5)
 		var keys []muster.Key
 		for i := range 100 {
 			keys = append(keys, b.put(nodes[0], "s", fmt.Sprint(i), 20*time.Second))
 		}
-		b.agree(time.Second)
+		b.converge(time.Second)
 		_ = nodes[0].Close()
 		delete(b.live, "n1")
 		for range 60 {
@@ -160,7 +160,7 @@ func TestHomeIsKilledAndItsClientsGoOnElsewhere(t *testing.T) {
 		if nodes[3].Lookup("alone").Len() != 0 {
 			t.Fatal("the silent one is still there")
 		}
-		b.agree(time.Second)
+		b.converge(time.Second)
 	})
 }
 
@@ -169,7 +169,7 @@ func TestClusterHealsAfterAnyCut(t *testing.T) {
 		t.Run(cut.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBubble(t, gossiptest.Options{})
-				nodes := b.nodes(6)
+				nodes := b.startAll(6)
 				b.net.Partition([]string{"n1", "n2", "n3"})
 				renew := func(d time.Duration) {
 					for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(20 * time.Second) {
@@ -198,7 +198,7 @@ func TestClusterHealsAfterAnyCut(t *testing.T) {
 					}
 				}
 				t.Logf("after a cut of %v everyone has everything %v after the heal", cut, time.Since(healed))
-				b.agree(5 * time.Second)
+				b.converge(5 * time.Second)
 			})
 		})
 	}
@@ -251,7 +251,7 @@ func TestWholeClusterRestartsFromItsSnapshots(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		gone := b.put(b.live["n1"], "s", "gone", time.Hour)
 		b.put(b.live["n2"], "s", "kept", time.Hour)
-		b.agree(time.Second)
+		b.converge(time.Second)
 		for name, n := range b.live {
 			if err := n.Leave(t.Context()); err != nil {
 				t.Fatal(err)
@@ -268,7 +268,7 @@ func TestWholeClusterRestartsFromItsSnapshots(t *testing.T) {
 		b.start("n1", with("n1"))
 		b.start("n3", with("n3"))
 		time.Sleep(10 * time.Second)
-		b.agree(time.Second)
+		b.converge(time.Second)
 		for _, n := range b.live {
 			v := n.Lookup("s")
 			if v.Len() != 1 || v.Instances()[0].ID != "kept" {
@@ -312,7 +312,7 @@ func TestDamagedSnapshotIsSetAsideAndTheNodeStarts(t *testing.T) {
 func TestWatchTellsEveryChangeAndResumes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, gossiptest.Options{})
-		nodes := b.nodes(2)
+		nodes := b.startAll(2)
 		b.put(nodes[0], "s", "1", 10*time.Second)
 		time.Sleep(time.Second)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -377,7 +377,7 @@ func TestWatchTellsEveryChangeAndResumes(t *testing.T) {
 func TestNodeThatHasLeftTakesNothingMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, gossiptest.Options{})
-		nodes := b.nodes(2)
+		nodes := b.startAll(2)
 		key := b.put(nodes[0], "s", "1", time.Hour)
 		lease, err := nodes[0].Register(t.Context(), muster.Instance{Service: "embedded", Address: "h", Port: 1})
 		if err != nil {
