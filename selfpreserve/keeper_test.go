@@ -297,20 +297,120 @@ func TestEvictionAfterARecoveryIsPacedOverServices(t *testing.T) {
 // A second cut while the survivors of the first are being evicted stops that at once.
 func TestASecondCutStopsARecovery(t *testing.T) {
 	c := testConfig(1)
+	c.EvictFraction = 0.005 // one a second
 	w := newWorld(t, c)
-	w.grant("a", 40, Lease{TTL: 10 * time.Second, Interval: 3 * time.Second}, 3*time.Second)
+	w.grant("a", 200, Lease{TTL: 10 * time.Second, Interval: 3 * time.Second}, 3*time.Second)
 	w.advance(20*time.Second, time.Second)
-	w.silence("a", 20)
+	w.silence("a", 60)
 	w.advance(20*time.Second, time.Second)
-	w.revive("a", 14)
-	w.advance(14*time.Second, 500*time.Millisecond)
+	w.revive("a", 32)
+	w.advance(16*time.Second, 500*time.Millisecond)
 	w.wantState("zone:", Recovering)
+	if n := len(w.evicted); n == 0 || n > 4 {
+		t.Fatalf("%d evicted before the second cut, want a few", n)
+	}
 	w.silence("a", -1)
 	w.advance(time.Minute, 500*time.Millisecond)
 	w.wantState("zone:", Preserving)
-	if n := len(w.evicted); n > 6 || n+len(w.kept) != 40 {
+	if n := len(w.evicted); n > 10 || n+len(w.kept) != 200 {
 		t.Fatalf("%d evicted, %d kept", n, len(w.kept))
 	}
+}
+
+// What falls silent and expires during a recovery waits its turn like the survivors.
+func TestEvictionIsPacedAsLongAsAScopeRecovers(t *testing.T) {
+	w := newWorld(t, testConfig(1))
+	l := Lease{TTL: 10 * time.Second, Interval: 3 * time.Second}
+	w.grant("a", 90, l, 3*time.Second)
+	w.grant("b", 10, l, 0)
+	w.each("b", -1, func(c *client) { c.every, c.next, c.silent = 3*time.Second, 3*time.Second, false }) // in phase
+	w.advance(20*time.Second, time.Second)
+	w.silence("a", 30)
+	w.advance(20*time.Second, time.Second)
+	w.revive("a", 20)
+	w.advance(8*time.Second, 500*time.Millisecond)
+	w.wantState("zone:", Recovering)
+	w.silence("b", 4)
+	w.advance(time.Minute, 500*time.Millisecond)
+	w.wantEvicted(14)
+	at := map[Instant]int{}
+	for key, t := range w.evicted {
+		if strings.HasPrefix(key, "b/") {
+			at[t]++
+		}
+	}
+	if len(at) != 4 {
+		t.Fatalf("four of b went in %d rounds", len(at))
+	}
+}
+
+func TestAHeldNodeDoesNotEvictWhatRefuses(t *testing.T) {
+	w := newWorld(t, testConfig(1))
+	w.grant("a", 1, Lease{TTL: 30 * time.Second}, 0)
+	w.k.Hold(w.now, "test")
+	w.advance(time.Minute, time.Second)
+	w.k.Evidence(w.now, "a/000", Connected)
+	w.k.Evidence(w.now, "a/000", Refused)
+	w.advance(time.Minute, time.Second)
+	w.wantEvicted(0)
+	if i, _ := w.k.Lookup("a/000"); i.Reachable {
+		t.Fatal("refused, but shown as reachable")
+	}
+	w.k.Release(w.now)
+	w.step()
+	w.wantEvicted(1)
+}
+
+func TestEqualityWithTheToleratedShareIsTolerated(t *testing.T) {
+	for _, c := range []struct {
+		threshold   float64
+		lost, total int
+		want        bool
+	}{
+		{0.9, 1, 10, false},
+		{0.9, 2, 10, true},
+		{0.85, 3, 20, false},
+		{0.85, 4, 20, true},
+		{0.7, 3, 10, false},
+		{0.6, 4_000_000, 10_000_000, false},
+		{0.6, 4_000_001, 10_000_000, true},
+		{0, 10, 10, false},
+		{1, 1, 1_000_000, true},
+		{1, 0, 10, false},
+	} {
+		if got := (rule{c.threshold, 1}).forbids(c.lost, c.total); got != c.want {
+			t.Errorf("%d of %d at %v: forbids is %v", c.lost, c.total, c.threshold, got)
+		}
+	}
+}
+
+func TestTransitionsOfOneInstantAreInTheOrderOfNames(t *testing.T) {
+	w := newWorld(t, testConfig(1))
+	for _, zone := range []string{"c", "a", "d", "b"} {
+		w.grant(zone, 5, Lease{TTL: 30 * time.Second, Zone: zone}, 0)
+	}
+	w.advance(time.Minute, time.Second)
+	var got []string
+	for _, h := range w.k.History() {
+		got = append(got, h.Scope)
+	}
+	if want := []string{"zone:a", "zone:b", "zone:c", "zone:d"}; !slices.Equal(got, want) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
+}
+
+// The hysteresis of inherited leases is that of those that are there, not of one that was.
+func TestTheIntervalOfFormerInheritedLeasesIsForgotten(t *testing.T) {
+	w := newWorld(t, testConfig(1))
+	w.grant("slow", 1, Lease{TTL: time.Hour, Inherited: true}, 0)
+	w.drop("slow", 1)
+	w.grant("home", 4, Lease{TTL: 10 * time.Second, Inherited: true}, 0)
+	w.k.SetDatacenter(w.now, Datacenter{Unclaimed: 4, Registrations: 10})
+	w.advance(20*time.Second, time.Second)
+	w.wantState(DatacenterScope, Preserving)
+	w.k.SetDatacenter(w.now, Datacenter{Unclaimed: 1, Registrations: 10})
+	w.advance(5*time.Second, time.Second)
+	w.wantState(DatacenterScope, Recovering)
 }
 
 func TestAnInheritedLeaseBecomesOnesOwn(t *testing.T) {

@@ -143,18 +143,15 @@ func (k *Keeper[K]) endReprieve(l *lease[K]) {
 	}
 }
 
-// blocked reports whether l must not be evicted, whatever its age. A zone that is preserving answers for itself; in
-// every other one the node has a say too.
+// blocked reports whether l must not be evicted, its age left aside.
 func (k *Keeper[K]) blocked(l *lease[K]) bool {
 	switch {
 	case k.unwell:
 		return true
 	case l.inherited:
 		return k.dc.blocked(l)
-	case l.zone.census.blocked(l.band):
-		return true
 	default:
-		return l.zone.state != Preserving && k.node.census.blocked(l.band)
+		return l.zone.census.blocked(l.band) || k.node.census.blocked(l.band)
 	}
 }
 

@@ -32,7 +32,11 @@ func (a *API) heartbeat(w http.ResponseWriter, r *http.Request) error {
 
 func (a *API) renew(w http.ResponseWriter, r *http.Request, key muster.Key) error {
 	if err := a.node.Renew(r.Context(), key); err != nil {
-		return about(err, key)
+		err = about(err, key)
+		if p, ok := errors.AsType[*Problem](err); ok {
+			p.Detail += ": register it again"
+		}
+		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -102,7 +102,7 @@ func parseQuery(r *http.Request, accepted ...string) (query, error) {
 	var bad []Field
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if !slices.Contains(accepted, name) {
-			bad = append(bad, Field{name, "is not a parameter of this path; it takes " + orNone(accepted)})
+			bad = append(bad, Field{name, "is not a parameter of this path, which takes " + orNone(accepted)})
 			continue
 		}
 		if len(values[name]) > 1 && name != "tag" {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,7 +35,6 @@ type page struct {
 
 type serviceRow struct {
 	Namespace, Service string
-	Query              string
 	Instances, Up      int
 	Preserved          int
 }
@@ -90,10 +88,7 @@ func (u *UI) overview(_ *http.Request, p *page) {
 }
 
 func rowOf(v *muster.View) serviceRow {
-	row := serviceRow{
-		Namespace: v.Namespace(), Service: v.Service(), Instances: v.Len(), Up: v.Up(),
-		Query: url.Values{"namespace": {v.Namespace()}, "service": {v.Service()}}.Encode(),
-	}
+	row := serviceRow{Namespace: v.Namespace(), Service: v.Service(), Instances: v.Len(), Up: v.Up()}
 	for _, i := range v.Instances() {
 		if i.Preserved {
 			row.Preserved++

@@ -40,6 +40,10 @@ func (d delegate) NotifyMsg(b []byte) {
 			return
 		}
 		d.p.roster.leaving(string(msg), from)
+	case helloFrame:
+		if !d.p.greeted(from, string(msg)) {
+			d.p.stats.malformed.Add(1)
+		}
 	case streamFrame:
 		select {
 		case d.p.inbox <- in:
@@ -83,8 +87,12 @@ func (d delegate) alive(n *memberlist.Node) {
 	if err != nil {
 		return // NotifyAlive has counted and refused it.
 	}
-	for _, o := range d.p.roster.alive(n.Name, name, n, c, time.Now()) {
+	l, fresh, others := d.p.roster.alive(n.Name, name, n, c, time.Now())
+	for _, o := range others {
 		d.p.suspectClash(n.Name, o)
+	}
+	if fresh && n.Name != d.p.id {
+		d.p.greet(l.node)
 	}
 }
 

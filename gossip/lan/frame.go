@@ -29,6 +29,7 @@ const (
 	packetFrame  frameKind = 1 // sent by Send
 	streamFrame  frameKind = 2 // sent by SendReliable
 	leavingFrame frameKind = 3 // the sender is about to leave; the message is its identity
+	helloFrame   frameKind = 4 // the sender sees the receiver; the message is its identity, a space, its address
 )
 
 var errFrame = errors.New("lan: malformed message")
@@ -50,7 +51,7 @@ func parseFrame(b []byte) (kind frameKind, from string, msg []byte, err error) {
 		return 0, "", nil, errFrame
 	}
 	kind, n := frameKind(b[0]), int(b[1])
-	if kind < packetFrame || kind > leavingFrame || n > len(b)-2 {
+	if kind < packetFrame || kind > helloFrame || n > len(b)-2 {
 		return 0, "", nil, errFrame
 	}
 	from, msg = string(b[2:2+n]), b[2+n:]

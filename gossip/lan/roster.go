@@ -61,14 +61,16 @@ func (r *roster) members() *View {
 	return v
 }
 
-// alive is news of a life that is alive. It returns other lives of the same name that are alive too, at other
-// addresses: predecessors whose death is not known yet, or other nodes.
-func (r *roster) alive(id, name string, n *memberlist.Node, c card, now time.Time) (others []*life) {
+// alive is news of a life that is alive. It returns the life, whether it was not alive before, and the other lives of
+// the same name that are alive at other addresses: predecessors whose death is not known yet, or other nodes.
+func (r *roster) alive(
+	id, name string, n *memberlist.Node, c card, now time.Time,
+) (l *life, fresh bool, others []*life) {
 	node := &memberlist.Node{
 		Name: n.Name, Addr: slices.Clone(n.Addr), Port: n.Port,
 		PMin: n.PMin, PMax: n.PMax, PCur: n.PCur, DMin: n.DMin, DMax: n.DMax, DCur: n.DCur,
 	}
-	l := &life{id: id, node: node, Member: Member{
+	l = &life{id: id, node: node, Member: Member{
 		Name: name, Addr: addrOf(n), Datacenter: c.datacenter, Zone: c.zone,
 		State: StateAlive, Incarnation: c.Incarnation, HTTP: c.HTTP, Version: c.Version, Since: now,
 	}}
@@ -76,6 +78,8 @@ func (r *roster) alive(id, name string, n *memberlist.Node, c card, now time.Tim
 	defer r.mu.Unlock()
 	if old := r.find(id, name); old != nil && old.State == StateAlive {
 		l.leaving = old.leaving
+	} else {
+		fresh = true
 	}
 	r.replace(name, l)
 	for _, o := range r.names[name] {
@@ -83,7 +87,7 @@ func (r *roster) alive(id, name string, n *memberlist.Node, c card, now time.Tim
 			others = append(others, o)
 		}
 	}
-	return others
+	return l, fresh, others
 }
 
 // gone is news of a life that ended. Whether it left or failed depends on what it said.

@@ -25,7 +25,8 @@ func newBook() *book {
 func (b *book) up(name string, inc uint64, port uint16) []*life {
 	b.now = b.now.Add(time.Second)
 	n := &memberlist.Node{Name: lifeID(name, inc), Addr: net.IPv4(10, 0, 0, 1), Port: port}
-	return b.alive(n.Name, name, n, card{Meta: Meta{Incarnation: inc}, datacenter: "dc1"}, b.now)
+	_, _, others := b.alive(n.Name, name, n, card{Meta: Meta{Incarnation: inc}, datacenter: "dc1"}, b.now)
+	return others
 }
 
 func (b *book) down(name string, inc uint64) {

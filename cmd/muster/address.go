@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+)
+
+// checkAddresses finds the first setting that is no address, before anything is opened.
+func checkAddresses(s settings) error {
+	check := func(flag, address string, zeroPort bool) error {
+		_, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return fmt.Errorf("--%s %q is not HOST:PORT, as in 127.0.0.1:7946", flag, address)
+		}
+		n, err := strconv.ParseUint(port, 10, 16)
+		switch {
+		case err != nil:
+			return fmt.Errorf("--%s %q has the port %q: a port is a number from 0 to 65535", flag, address, port)
+		case n == 0 && !zeroPort:
+			return fmt.Errorf("--%s %q has port 0, which nobody can be reached at", flag, address)
+		}
+		return nil
+	}
+	if err := check("bind", s.bind, true); err != nil {
+		return err
+	}
+	if s.advertise != "" {
+		if _, err := netip.ParseAddrPort(s.advertise); err != nil {
+			return fmt.Errorf("--advertise %q is not IP:PORT, as in 10.0.0.5:7946", s.advertise)
+		}
+	}
+	for _, a := range s.join {
+		if err := check("join", a, false); err != nil {
+			return err
+		}
+	}
+	for _, a := range s.http {
+		if err := check("http", a, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isLoopback reports whether only this machine reaches an address to listen on. What cannot be told is not.
+func isLoopback(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// reachable is the address that others use for a listener's: if that is every interface, with the host of the address
+// that the node tells of itself.
+func reachable(listener, advertised string) string {
+	host, port, err := net.SplitHostPort(listener)
+	if err != nil {
+		return listener
+	}
+	if ip := net.ParseIP(host); host != "" && (ip == nil || !ip.IsUnspecified()) {
+		return listener
+	}
+	if own, _, err := net.SplitHostPort(advertised); err == nil {
+		return net.JoinHostPort(own, port)
+	}
+	return listener
+}

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/musterhq/muster"
+)
+
+// nodeConfig is what package muster is told, after the checks that it cannot make because it does not know flags.
+func (s settings) nodeConfig() (muster.Config, error) {
+	if len(s.http) == 0 {
+		return muster.Config{}, errors.New("http is an empty list: a node needs an address for its API")
+	}
+	if err := checkAddresses(s); err != nil {
+		return muster.Config{}, err
+	}
+	for _, address := range s.http {
+		if !isLoopback(address) && !s.insecure {
+			return muster.Config{}, fmt.Errorf("HTTP on %s can be used by whoever reaches it, and is not encrypted: "+
+				"listen on loopback behind a proxy, or give --insecure if the network can be trusted", address)
+		}
+	}
+	keys, err := readKeys(s)
+	if err != nil {
+		return muster.Config{}, err
+	}
+	return muster.Config{
+		Node: s.node, Datacenter: s.dc, Zone: s.zone,
+		Bind: s.bind, Advertise: s.advertise, Join: s.join, ReadyWait: s.readyWait, Profile: s.profile,
+		Keys: keys, Insecure: s.insecure, DataDir: s.dataDir,
+		Preserve: muster.Preserve{Threshold: s.preserveThreshold, MinLost: s.preserveMinLost, MaxAge: s.preserveMaxAge},
+	}, nil
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// web is the HTTP side of an agent: its listeners, opened before there is a node, and the server on them.
+type web struct {
+	listeners []net.Listener
+	server    *http.Server
+	// closing ends streams and answers waiting queries, so that the server need not wait for them.
+	closing context.Context //nolint:containedctx // It is handed to the handler, as the life of the server.
+	end     context.CancelFunc
+	serving sync.WaitGroup
+	failed  chan error // One for each listener.
+}
+
+const (
+	headerTimeout  = 10 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 64 << 10
+	// requestsGrace is how long requests in flight may take when the agent stops.
+	requestsGrace = 10 * time.Second
+)
+
+// listen opens every address, or none.
+func listen(ctx context.Context, addresses []string) (*web, error) {
+	w := &web{failed: make(chan error, len(addresses))}
+	w.closing, w.end = context.WithCancel(context.Background())
+	var lc net.ListenConfig
+	for _, address := range addresses {
+		l, err := lc.Listen(ctx, "tcp", address)
+		if err != nil {
+			w.close()
+			return nil, fmt.Errorf("cannot listen for HTTP on %s: %s", address, explainListen(err, "--http"))
+		}
+		w.listeners = append(w.listeners, l)
+	}
+	return w, nil
+}
+
+// serve answers requests until stop or close. There is no time-out for writing, because streams last.
+func (w *web) serve(handler http.Handler, log *slog.Logger) {
+	w.server = &http.Server{
+		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(log.With("component", "http").Handler(), slog.LevelWarn),
+	}
+	for _, l := range w.listeners {
+		w.serving.Go(func() {
+			if err := w.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				w.failed <- fmt.Errorf("stopped serving HTTP on %s: %w", l.Addr(), err)
+			}
+		})
+	}
+}
+
+// stop ends streams, accepts nothing more and lets requests in flight finish; those that take too long are cut off, and
+// then the error says so.
+func (w *web) stop() error {
+	w.end()
+	ctx, cancel := context.WithTimeout(context.Background(), requestsGrace)
+	defer cancel()
+	err := w.server.Shutdown(ctx)
+	if err != nil {
+		err = fmt.Errorf("requests that took longer than %s were cut off", requestsGrace)
+	}
+	w.close()
+	return err
+}
+
+// close cuts everything off at once.
+func (w *web) close() {
+	w.end()
+	if w.server != nil {
+		_ = w.server.Close() // The listeners may be closed already.
+	}
+	for _, l := range w.listeners {
+		_ = l.Close() // Likewise.
+	}
+	w.serving.Wait()
+}
+
+// addresses is where the listeners are, with the ports that they got.
+func (w *web) addresses() []string {
+	out := make([]string, len(w.listeners))
+	for i, l := range w.listeners {
+		out[i] = l.Addr().String()
+	}
+	return out
+}
