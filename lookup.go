@@ -2,6 +2,7 @@ package muster
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -89,7 +90,7 @@ func describe(v *causal.Vector) map[string]string {
 		var runs []string
 		for _, r := range v.Ranges(o) {
 			if r.First == r.Last {
-				runs = append(runs, fmt.Sprint(r.First))
+				runs = append(runs, strconv.FormatUint(r.First, 10))
 			} else {
 				runs = append(runs, fmt.Sprintf("%d-%d", r.First, r.Last))
 			}

@@ -72,7 +72,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		events:  newEventLog(),
 	}
 	n.done, n.stop = context.WithCancel(context.WithoutCancel(ctx))
-	incarnation := uint64(max(n.started.UnixMilli(), 1)) //nolint:gosec // Positive.
+	incarnation := uint64(max(n.started.UnixMilli(), 1))
 	if saved != nil {
 		incarnation = max(incarnation, saved.Incarnation+1)
 	}

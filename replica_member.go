@@ -32,7 +32,7 @@ func (p *peers) living(self string) []string {
 	if self == "" {
 		return p.ids
 	}
-	return append(p.ids[:len(p.ids):len(p.ids)], self)
+	return append(slices.Clip(p.ids), self)
 }
 
 func (p *peers) compare(r *Replica, peer string, d spread.Digest) {
@@ -119,15 +119,15 @@ func (b *boot) tick(r *Replica) {
 	}
 	ids := r.peers.living("")
 	need := min(bootPeers, len(ids))
-	have, any := 0, false
+	have, anyReady := 0, false
 	for _, id := range ids {
 		if ready, ok := b.synced[id]; ok {
 			have++
-			any = any || ready
+			anyReady = anyReady || ready
 		}
 	}
 	switch {
-	case len(ids) > 0 && have >= need && any:
+	case len(ids) > 0 && have >= need && anyReady:
 		b.done(r, "caught up with its peers")
 		return
 	case len(ids) > 0 && have == len(ids):

@@ -44,6 +44,7 @@ const detect = 2 * time.Second
 var worldStart = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
 func newWorld(t *testing.T, seed uint64, nodes int) *world {
+	t.Helper()
 	w := &world{
 		t: t, rng: rand.New(rand.NewPCG(seed, 1)), reps: map[string]*muster.Replica{}, dead: map[string]bool{},
 		cut: func(string, string) bool { return false },
@@ -198,7 +199,7 @@ func (w *world) deliver(l letter) {
 		return
 	}
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%d %v %s %s %T %d", w.trace, l.at, l.from, l.to, l.out.Msg, len(l.out.Renewals))
+	_, _ = fmt.Fprintf(h, "%d %v %s %s %T %d", w.trace, l.at, l.from, l.to, l.out.Msg, len(l.out.Renewals))
 	w.trace = h.Sum64()
 	r := w.reps[l.to]
 	if l.out.Msg == nil {

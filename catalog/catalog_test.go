@@ -347,9 +347,8 @@ func TestCompleteFillsWhatMayBeLeftOutAndNamesWhatIsWrong(t *testing.T) {
 		i := Instance{Service: "payments", Address: "10.0.0.5", Port: 8080}
 		c.change(&i)
 		err := i.Complete()
-		var inv *Invalid
 		var fields []string
-		if errors.As(err, &inv) {
+		if inv, ok := errors.AsType[*Invalid](err); ok {
 			for _, f := range inv.Fields {
 				fields = append(fields, f.Field)
 			}
@@ -358,8 +357,7 @@ func TestCompleteFillsWhatMayBeLeftOutAndNamesWhatIsWrong(t *testing.T) {
 			t.Errorf("%s: fields %q, want %q (%v)", name, fields, c.fields, err)
 		}
 	}
-	var total Instance
-	total = good
+	total := good
 	total.Metadata = map[string]string{}
 	for n := range 20 {
 		total.Metadata[strconv.Itoa(n)] = strings.Repeat("x", MaxValueBytes)

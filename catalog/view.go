@@ -96,12 +96,12 @@ func (v *View) IndexOf(i int) Index {
 func (v *View) Changed() <-chan struct{} { return v.replaced.wait() }
 
 // Memo returns the bytes kept under slot (0 to 7; each dialect owns one), making them at the first call. Two goroutines
-// that come first together may both make them; make must not depend on who asks.
-func (v *View) Memo(slot int, make func(*View) []byte) []byte {
+// that come first together may both make them; encode must not depend on who asks.
+func (v *View) Memo(slot int, encode func(*View) []byte) []byte {
 	if b := v.memo[slot].Load(); b != nil {
 		return *b
 	}
-	b := make(v)
+	b := encode(v)
 	v.memo[slot].Store(&b)
 	return b
 }

@@ -210,6 +210,50 @@ func TestAfterAPauseEveryLeaseHasAFreshTTL(t *testing.T) {
 	w.wantEvicted(1)
 }
 
+// The mark tells peers that nobody has heard of it, and a pause of this node does not change that.
+func TestAPauseDoesNotTakeTheMarkOffWhatIsPreserved(t *testing.T) {
+	w := newWorld(t, testConfig(1))
+	w.grant("a", 10, Lease{TTL: 30 * time.Second}, 0)
+	w.advance(time.Minute, time.Second)
+	w.k.Evidence(w.now, "a/001", Connected)
+	w.k.Refresh(w.now)
+	if i, _ := w.k.Lookup("a/001"); !i.Preserved || !i.Reachable || i.Overdue || i.Expired {
+		t.Fatalf("after a pause: %+v", i)
+	}
+	if r := w.k.Renew(w.now, "a/000"); !r.Preserved {
+		t.Fatalf("renewal %+v, want preserved", r)
+	}
+	if r := w.k.Renew(w.now, "a/000"); r.Preserved {
+		t.Fatalf("second renewal %+v, want not preserved", r)
+	}
+	if n := w.scope("zone:").Preserved; n != 9 {
+		t.Fatalf("%d preserved, want 9", n)
+	}
+}
+
+// A lease that waits for the draw, is renewed, and comes to wait again before the next round is evicted once.
+func TestALeaseIsDrawnOnce(t *testing.T) {
+	c := testConfig(1)
+	c.Pace = 20 * time.Second
+	w := newWorld(t, c)
+	w.grant("a", 40, Lease{TTL: 2 * time.Second}, 500*time.Millisecond)
+	w.advance(4*time.Second, 100*time.Millisecond)
+	w.silence("a", 10)
+	w.advance(10*time.Second, 100*time.Millisecond)
+	w.each("a", 5, func(c *client) { c.silent, c.next = false, w.now })
+	w.advance(4*time.Second, 100*time.Millisecond)
+	w.wantEvicted(1)
+	for key := range w.kept {
+		w.k.Renew(w.now, key)
+	}
+	clear(w.kept)
+	w.advance(5*time.Minute, 100*time.Millisecond)
+	w.wantEvicted(5)
+	if s := w.scope("zone:"); w.k.Len() != 35 || s.Expected != 35 {
+		t.Fatalf("%d leases, %d expected, want 35", w.k.Len(), s.Expected)
+	}
+}
+
 func TestEvidenceDecidesOnlyForWhatIsPreserved(t *testing.T) {
 	w := newWorld(t, testConfig(1))
 	w.grant("a", 10, Lease{TTL: 30 * time.Second}, 0)

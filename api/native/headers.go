@@ -31,21 +31,28 @@ type indexValue struct {
 	value []string
 }
 
-// identify says who answers, and from which state.
+// identify says who answers, and from which state: the node's latest, until setIndex knows better. The text of the latest
+// index is kept, since most answers share it.
 func (a *API) identify(h http.Header) {
 	h[headerNode], h[headerDatacenter] = a.nodeValue, a.dcValue
-	a.setIndex(h, a.node.Index())
-}
-
-// setIndex says which state the answer reflects. The text of the latest index is kept, since most answers share it.
-func (a *API) setIndex(h http.Header, i muster.Index) {
-	v := a.indexValue.Load()
+	v, i := a.indexValue.Load(), a.node.Index()
 	if v == nil || v.index != i {
-		v = &indexValue{i, []string{strconv.FormatUint(uint64(i), 10)}}
+		v = &indexValue{i, indexText(i)}
 		a.indexValue.Store(v)
 	}
 	h[headerIndex] = v.value
 }
+
+// setIndex says which state the answer reflects.
+func (a *API) setIndex(h http.Header, i muster.Index) {
+	if v := a.indexValue.Load(); v != nil && v.index == i {
+		h[headerIndex] = v.value
+		return
+	}
+	h[headerIndex] = indexText(i)
+}
+
+func indexText(i muster.Index) []string { return []string{strconv.FormatUint(uint64(i), 10)} }
 
 func setPreserved(h http.Header, n int) {
 	if n > 0 {

@@ -39,6 +39,21 @@ type query struct {
 // given is a parameter as the client gave it, empty if it did not.
 func (q *query) given(name string) string { return q.values.Get(name) }
 
+// Which parameters a path takes.
+var (
+	noParameters      []string
+	namespaceOnly     = []string{"namespace"}
+	wanOnly           = []string{"wan"}
+	sinceOnly         = []string{"since"}
+	heartbeatShort    = []string{"id", "name", "namespace"}
+	pollParameters    = []string{"since", "wait", "limit", "offset"}
+	listParameters    = slices.Concat(instanceFilters, pollParameters)
+	serviceParameters = slices.Concat(instanceFilters, []string{"near", "failover"}, pollParameters)
+	watchParameters   = slices.Concat([]string{"service", "since"}, instanceFilters)
+	listShort         = slices.Concat([]string{"name"}, listParameters)
+	serviceShort      = slices.Concat([]string{"name"}, serviceParameters)
+)
+
 // instanceFilters are the parameters that choose among instances.
 var instanceFilters = []string{"namespace", "dc", "zone", "tag", "status", "healthy", "preserved"}
 
@@ -89,11 +104,15 @@ var parameters = map[string]func(q *query, value string) (problem string){
 
 // parseQuery reads the query of a request that takes the given parameters, and no others: one that is misspelt and
 // ignored would pass for a filter that matches everything. The error is a *Problem that names all that are at fault.
-func parseQuery(r *http.Request, accepted ...string) (query, error) {
-	q := query{namespace: muster.DefaultNamespace, wait: defaultWait}
+func parseQuery(r *http.Request, accepted []string) (query, error) {
 	if r.URL.RawQuery == "" {
-		return q, nil
+		return query{namespace: muster.DefaultNamespace, wait: defaultWait}, nil
 	}
+	return parseGiven(r, accepted)
+}
+
+func parseGiven(r *http.Request, accepted []string) (query, error) {
+	q := query{namespace: muster.DefaultNamespace, wait: defaultWait}
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return q, newProblem(codeParameter, "the query cannot be read: "+err.Error())
@@ -124,18 +143,24 @@ func parseQuery(r *http.Request, accepted ...string) (query, error) {
 	return q, nil
 }
 
-// tag tells the answers to different queries apart, in an entity tag. When and how long the client waits do not matter.
+// tag tells the answers to different queries apart, in an entity tag; empty for a query without choices. When and how
+// long the client waits do not matter.
 func (q *query) tag() string {
 	h := fnv.New32a()
+	choices := false
 	for _, name := range slices.Sorted(maps.Keys(q.values)) {
 		if name == "since" || name == "wait" {
 			continue
 		}
+		choices = true
 		for _, v := range q.values[name] {
 			_, _ = h.Write([]byte(name + "=" + strconv.Quote(v) + "&")) // a hash never fails
 		}
 	}
-	return strconv.FormatUint(uint64(h.Sum32()), 36)
+	if !choices {
+		return ""
+	}
+	return "-" + strconv.FormatUint(uint64(h.Sum32()), 36)
 }
 
 func orNone(names []string) string {

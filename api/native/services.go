@@ -3,7 +3,6 @@ package native
 import (
 	"encoding/binary"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -16,16 +15,9 @@ const (
 	slotRow     = 1 // the service's row in GET /services; empty if it has no instances in this data centre
 )
 
-var pollParameters = []string{"since", "wait", "limit", "offset"}
-
-var (
-	listParameters    = slices.Concat(instanceFilters, pollParameters)
-	serviceParameters = slices.Concat(instanceFilters, []string{"near", "failover"}, pollParameters)
-)
-
 // listServices answers with the services that have instances which the query chooses.
 func (a *API) listServices(w http.ResponseWriter, r *http.Request) error {
-	q, err := parseQuery(r, listParameters...)
+	q, err := parseQuery(r, listParameters)
 	if err != nil {
 		return err
 	}
@@ -109,7 +101,7 @@ func (a *API) row(view *muster.View, f *filter) []byte {
 
 // getService answers with the instances of a service that the query chooses; none is an answer too.
 func (a *API) getService(w http.ResponseWriter, r *http.Request) error {
-	q, err := parseQuery(r, serviceParameters...)
+	q, err := parseQuery(r, serviceParameters)
 	if err != nil {
 		return err
 	}
@@ -193,7 +185,7 @@ func preserved(instances []found) (n int) {
 
 // getInstance answers with one instance and what this node knows of its lease.
 func (a *API) getInstance(w http.ResponseWriter, r *http.Request) error {
-	q, err := parseQuery(r, "namespace")
+	q, err := parseQuery(r, namespaceOnly)
 	if err != nil {
 		return err
 	}
@@ -223,9 +215,7 @@ func (a *API) etagOf(index muster.Index, q *query) string {
 	b := append(make([]byte, 0, 40), '"')
 	b = strconv.AppendUint(b, uint64(index), 36)
 	b = append(append(b, '-'), a.etag...)
-	if q.values != nil {
-		b = append(append(b, '-'), q.tag()...)
-	}
+	b = append(b, q.tag()...)
 	return string(append(b, '"'))
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +16,7 @@ import (
 
 // shortRegister takes {"id", "name", "address": "host:port", "ttl": seconds}.
 func (a *API) shortRegister(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parseQuery(r); err != nil {
+	if _, err := parseQuery(r, noParameters); err != nil {
 		return err
 	}
 	body, err := a.body(w, r)
@@ -88,7 +87,7 @@ func (d *decoder) hostPort(field, s string) (host string, port int) {
 
 // shortHeartbeat renews by id; the service has to be named only if several have an instance of that id.
 func (a *API) shortHeartbeat(w http.ResponseWriter, r *http.Request) error {
-	q, err := parseQuery(r, "id", "name", "namespace")
+	q, err := parseQuery(r, heartbeatShort)
 	if err != nil {
 		return err
 	}
@@ -125,11 +124,11 @@ func (a *API) servicesOf(key muster.Key) (names []string) {
 // shortServices is the list of services, or with name the instances of one.
 func (a *API) shortServices(w http.ResponseWriter, r *http.Request) error {
 	named := r.URL.Query().Has("name")
-	accepted := slices.Concat([]string{"name"}, listParameters)
+	accepted := listShort
 	if named {
-		accepted = slices.Concat([]string{"name"}, serviceParameters)
+		accepted = serviceShort
 	}
-	q, err := parseQuery(r, accepted...)
+	q, err := parseQuery(r, accepted)
 	if err != nil {
 		return err
 	}

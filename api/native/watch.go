@@ -2,17 +2,14 @@ package native
 
 import (
 	"net/http"
-	"slices"
 	"strconv"
 
 	"github.com/musterhq/muster"
 )
 
-var watchParameters = slices.Concat([]string{"service", "since"}, instanceFilters)
-
 // watch streams the changes of a service, or of all: a snapshot, then what changes.
 func (a *API) watch(w http.ResponseWriter, r *http.Request) error {
-	q, err := parseQuery(r, watchParameters...)
+	q, err := parseQuery(r, watchParameters)
 	if err != nil {
 		return err
 	}

@@ -64,8 +64,8 @@ func (d *Decoder) check(err error) bool {
 	return d.err == nil
 }
 
-// array reads an array's length, which must be at least min, at most max and possible: an element takes a byte.
-func (d *Decoder) array(min, max int) int {
+// array reads an array's length, which must be within bounds and possible: an element takes a byte.
+func (d *Decoder) array(least, most int) int {
 	if d.err != nil {
 		return 0
 	}
@@ -73,8 +73,8 @@ func (d *Decoder) array(min, max int) int {
 	if !d.check(err) {
 		return 0
 	}
-	if n < min || n > max || n > d.src.Len() {
-		d.fail("array of %d, want %d to %d in %d bytes", n, min, max, d.src.Len())
+	if n < least || n > most || n > d.src.Len() {
+		d.fail("array of %d, want %d to %d in %d bytes", n, least, most, d.src.Len())
 		return 0
 	}
 	return n
@@ -129,13 +129,13 @@ func (d *Decoder) skipValue(depth int) {
 	}
 }
 
-func (d *Decoder) uint(max uint64) uint64 {
+func (d *Decoder) uint(most uint64) uint64 {
 	if d.err != nil {
 		return 0
 	}
 	n, err := d.dec.DecodeUint64()
-	if d.check(err) && n > max {
-		d.fail("number %d above %d", n, max)
+	if d.check(err) && n > most {
+		d.fail("number %d above %d", n, most)
 	}
 	return n
 }
@@ -149,8 +149,8 @@ func (d *Decoder) int() int64 {
 	return n
 }
 
-// raw reads a string of at most max bytes into the scrap buffer, which the next call overwrites.
-func (d *Decoder) raw(max int) []byte {
+// raw reads a string of at most so many bytes into the scrap buffer, which the next call overwrites.
+func (d *Decoder) raw(most int) []byte {
 	if d.err != nil {
 		return nil
 	}
@@ -158,8 +158,8 @@ func (d *Decoder) raw(max int) []byte {
 	if !d.check(err) {
 		return nil
 	}
-	if n > max || n > d.src.Len() {
-		d.fail("text of %d bytes, at most %d in %d", n, max, d.src.Len())
+	if n > most || n > d.src.Len() {
+		d.fail("text of %d bytes, at most %d in %d", n, most, d.src.Len())
 		return nil
 	}
 	if n <= 0 {
@@ -174,11 +174,11 @@ func (d *Decoder) raw(max int) []byte {
 }
 
 // str reads a string that is likely unique.
-func (d *Decoder) str(max int) string { return string(d.raw(max)) }
+func (d *Decoder) str(most int) string { return string(d.raw(most)) }
 
 // name reads a string that is likely to recur.
-func (d *Decoder) name(max int) string {
-	b := d.raw(max)
+func (d *Decoder) name(most int) string {
+	b := d.raw(most)
 	if len(b) == 0 {
 		return ""
 	}

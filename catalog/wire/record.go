@@ -211,8 +211,8 @@ func (d *Decoder) registration(key catalog.Key) *catalog.Instance {
 }
 
 // pairs reads the length of an array of alternating keys and values: the number of pairs.
-func (d *Decoder) pairs(max int) int {
-	n := d.array(0, 2*max)
+func (d *Decoder) pairs(most int) int {
+	n := d.array(0, 2*most)
 	if n%2 != 0 {
 		d.fail("array of %d, want pairs", n)
 	}
@@ -235,8 +235,8 @@ func (d *Decoder) status() catalog.Status {
 	return catalog.Status(d.uint(uint64(catalog.StatusUnknown)))
 }
 
-func (d *Decoder) duration(max time.Duration) time.Duration {
-	return time.Duration(d.uint(uint64(max.Milliseconds()))) * time.Millisecond
+func (d *Decoder) duration(most time.Duration) time.Duration {
+	return time.Duration(d.uint(uint64(most.Milliseconds()))) * time.Millisecond
 }
 
 // time reads milliseconds since 1970; 0 is the zero time.

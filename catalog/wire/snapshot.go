@@ -100,7 +100,7 @@ func WriteSnapshot(w io.Writer, s *Snapshot) error {
 
 func writeBlock(w io.Writer, payload []byte) error {
 	var head [8]byte
-	binary.BigEndian.PutUint32(head[:4], uint32(len(payload))) //nolint:gosec // Blocks are far smaller.
+	binary.BigEndian.PutUint32(head[:4], uint32(len(payload)))
 	binary.BigEndian.PutUint32(head[4:], crc32.Checksum(payload, castagnoli))
 	if _, err := w.Write(head[:]); err != nil {
 		return err

@@ -55,7 +55,7 @@ func isLoopback(hostport string) bool {
 }
 
 // reachable is the address that others use for a listener's: if that is every interface, with the host of the address
-// that the node tells of itself.
+// that the node tells of itself, advertised; empty as long as that is not known.
 func reachable(listener, advertised string) string {
 	host, port, err := net.SplitHostPort(listener)
 	if err != nil {
@@ -67,5 +67,5 @@ func reachable(listener, advertised string) string {
 	if own, _, err := net.SplitHostPort(advertised); err == nil {
 		return net.JoinHostPort(own, port)
 	}
-	return listener
+	return ""
 }

@@ -27,11 +27,15 @@ func TestCutOfAnyLengthHealsWithinTheRejoinPause(t *testing.T) {
 				half := c.count / 2
 				n.Partition(names(ds[:half]))
 				time.Sleep(c.cut)
+				tries := ds[0].Stats().RejoinTries
 				if !agree(ds[:half]) || !agree(ds[half:]) {
 					t.Fatal("the halves do not know that they are halves")
 				}
 				n.Heal()
 				took := within(t, 20*time.Second, "all agree again", func() bool { return agree(ds) })
+				if c.cut > time.Minute && tries == 0 {
+					t.Error("nobody tried to rejoin")
+				}
 				t.Logf("%d nodes, cut of %v: healed after %v", c.count, c.cut, took)
 				time.Sleep(time.Minute)
 				if !agree(ds) {
@@ -106,6 +110,27 @@ func TestSeedThatIsNoMembersAddressIsNotJoinedForEver(t *testing.T) {
 		time.Sleep(9 * time.Minute)
 		if s := b.Stats(); s.RejoinTries < 1 || s.RejoinTries > 3 {
 			t.Errorf("%d tries in 9 minutes, want one each five minutes", s.RejoinTries)
+		}
+	})
+}
+
+// The news of the join is lost to one node, and nothing but the greeting tells it before the next exchange of state.
+func TestMemberThatMissedAJoinLearnsOfItByTheGreeting(t *testing.T) {
+	bubble(t, gossiptest.Options{}, func(t *testing.T, n *gossiptest.Network) {
+		slow := func(c *Config) { c.RejoinMin, c.RejoinMax = time.Hour, time.Hour }
+		ds := cluster(t, n, 2, slow)
+		time.Sleep(5 * time.Second)
+		n.Cut("n00", "n01")
+		n.Cut("late", "n01")
+		late := start(t, n, "late", func(c *Config) { slow(c); c.Seeds = []string{ds[0].Addr()} })
+		time.Sleep(950 * time.Millisecond)
+		n.Heal()
+		if ds[1].state("late") == StateAlive {
+			t.Fatal("the news was not lost")
+		}
+		within(t, 2*time.Second, "n01 sees it", func() bool { return ds[1].state("late") == StateAlive })
+		if !agree([]*node{ds[0], ds[1], late}) {
+			t.Error("they do not agree")
 		}
 	})
 }

@@ -2,10 +2,13 @@
 // hashicorp/memberlist and decides nothing about the catalog; it carries bytes whose meaning it does not know.
 //
 // Source. Membership is SWIM (Das, Gupta, Motivala, DSN 2002) with Lifeguard (arXiv 1707.00788), as memberlist v0.7.0
-// implements them. Five things are added, because memberlist lacks them:
+// implements them. Six things are added, because memberlist lacks them:
 //
 //   - A rejoin loop. memberlist never comes together again after a cut that outlives its suspicion time. Every node
 //     joins, every few seconds, members that it remembers and misses, and the seeds that it does not see.
+//   - A greeting. memberlist passes news to members drawn at random, so that some never hear of a join until an exchange
+//     of state half a minute later. Whoever sees a member join says hello to it a second or two later, and whoever is
+//     greeted by a stranger joins it.
 //   - A fresh identity for each life. memberlist knows a member by name and refuses it at a new address until its old
 //     life has been declared dead. Here the identity is the name with a tag made from the incarnation, so a node that
 //     restarts, on whatever port and however fast, is another member to memberlist, is taken in at once, and takes the
@@ -24,8 +27,13 @@
 // first out). Members do not see the same View at the same time. The sender's name is as honest as the holders of the
 // key; without keys it is a claim. A member whose word that it leaves is lost counts as failed.
 //
-// Detection. Profile local declares a crashed node of three after 1.4 s on average and 2.3 s at most when nothing else
-// is wrong; profile lan after 7 s with 10 nodes and 12 s with 100; profile wan after 30 s and more.
+// Figures, all measured in virtual time with delays of 0.5 to 1 ms on an otherwise healthy network. A crashed node of
+// three is declared failed after 1.5 s on average and 2.0 s at most with profile local (30 runs); of 10 after 6 to 7 s
+// with profile lan. All nodes of 100 know a member that joins within 2 s. After a cut between two halves all agree again
+// within 2.7 s with 10 nodes and 3.5 s with 100, counted from the heal; the bound, when chance lets everyone pause, is
+// RejoinMax and 5 s. A node that restarts is seen by all after 0.2 s, on another port after another 1.5 s if its old
+// address is silent instead of refusing. An idle node of 20 sends 2 packets and 132 bytes a second, and as much again in
+// streams.
 //
 // Concurrency. All methods may be called from any goroutine. Handler and OnDigest run on one goroutine, one call at a
 // time; OnEvent runs on another. Digest is called by memberlist and must return at once. No callback may call Close.

@@ -99,21 +99,19 @@ func start(t *testing.T, n *gossiptest.Network, name string, edit func(*Config))
 	return d
 }
 
-// cluster starts count nodes that join the first, and waits until all agree.
+// cluster starts count nodes without seeds that join the first, and waits until all agree. The first joins itself, which
+// is no join.
 func cluster(t *testing.T, n *gossiptest.Network, count int, edit func(*Config)) []*node {
 	t.Helper()
 	var ds []*node
 	for i := range count {
-		ds = append(ds, start(t, n, fmt.Sprintf("n%02d", i), func(c *Config) {
-			if i > 0 {
-				c.Seeds = []string{ds[0].Addr()}
-			}
-			if edit != nil {
-				edit(c)
-			}
-		}))
+		d := start(t, n, fmt.Sprintf("n%02d", i), edit)
+		ds = append(ds, d)
+		if joined, err := d.Join(context.Background(), []string{ds[0].Addr()}); err != nil || joined != min(i, 1) {
+			t.Fatalf("%s joined %d: %v", d.cfg.Name, joined, err)
+		}
 	}
-	within(t, 20*time.Second, "all agree", func() bool { return agree(ds) })
+	within(t, 5*time.Second, "all agree", func() bool { return agree(ds) })
 	return ds
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -227,16 +228,7 @@ func TestDigestArrivesWithTheRoundTripTime(t *testing.T) {
 func TestMalformedMessagesChangeNothingAndAreCounted(t *testing.T) {
 	bubble(t, gossiptest.Options{}, func(t *testing.T, n *gossiptest.Network) {
 		a := start(t, n, "a", nil)
-		rogue := memberlist.DefaultLANConfig()
-		rogue.Label, rogue.EnableCompression = labelPrefix+"dc1", false
-		rogue.Transport = n.Transport("rogue")
-		rogue.Logger, rogue.Name = a.ml.Logger, "no identity"
-		rogue.DelegateProtocolMax, rogue.DelegateProtocolVersion = WireMax, WireCur
-		m, err := memberlist.Create(rogue)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = m.Shutdown() }()
+		m := rogue(t, n, a, "no identity", nil)
 		if _, err := m.Join([]string{a.Addr()}); err != nil {
 			t.Fatal(err)
 		}
@@ -247,6 +239,7 @@ func TestMalformedMessagesChangeNothingAndAreCounted(t *testing.T) {
 		to := memberlist.Address{Addr: a.Addr(), Name: a.id}
 		for _, b := range [][]byte{
 			nil, {1}, {9, 1, 'x'}, {1, 200, 'x'}, {1, 0, 'x'}, {1, 1, '/', 'x'}, {byte(leavingFrame), 1, 'b', 'x'},
+			[]byte("\x04\x01bb~abcd"), []byte("\x04\x01bc~abcd 10.0.0.9:1"), []byte("\x04\x01bb~abcd 10.0.0.9"),
 			append([]byte{1, 1, 'b'}, make([]byte, 2000)...),
 		} {
 			before := a.Stats().Malformed
@@ -263,6 +256,56 @@ func TestMalformedMessagesChangeNothingAndAreCounted(t *testing.T) {
 		}
 	})
 }
+
+// memberlist's label keeps other data centres out; this is the second line, against one that has our label.
+func TestRecordsOfAnotherDatacenterAreRefusedWhateverTheirLabel(t *testing.T) {
+	bubble(t, gossiptest.Options{}, func(t *testing.T, n *gossiptest.Network) {
+		a := start(t, n, "a", nil)
+		foreign, err := card{Meta: Meta{Incarnation: 1}, datacenter: "dc2"}.encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := rogue(t, n, a, lifeID("b", 1), foreign)
+		if _, err := m.Join([]string{a.Addr()}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		if got := len(a.Members().All()); got != 1 {
+			t.Errorf("a has %d members", got)
+		}
+		at := net.JoinHostPort(m.LocalNode().Addr.String(), "7946")
+		_, err = a.Join(context.Background(), []string{at})
+		if !errors.Is(err, ErrOtherDatacenter) || !strings.Contains(err.Error(), `"dc2"`) {
+			t.Errorf("a joins it: %v", err)
+		}
+	})
+}
+
+// rogue is a memberlist without a Pool, with the label of dc1.
+func rogue(t *testing.T, n *gossiptest.Network, like *node, id string, meta []byte) *memberlist.Memberlist {
+	t.Helper()
+	c := memberlist.DefaultLANConfig()
+	c.Name, c.Label, c.EnableCompression = id, labelPrefix+"dc1", false
+	c.Transport, c.Logger = n.Transport("rogue"), like.ml.Logger
+	c.DelegateProtocolMax, c.DelegateProtocolVersion = WireMax, WireCur
+	c.Delegate = rogueMeta{delegate{}, meta}
+	m, err := memberlist.Create(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Shutdown() })
+	return m
+}
+
+// rogueMeta is a delegate of which only the metadata is of interest.
+type rogueMeta struct {
+	delegate
+	meta []byte
+}
+
+func (r rogueMeta) NodeMeta(int) []byte { return r.meta }
+
+func (rogueMeta) NotifyMsg([]byte) {}
 
 func TestNoCallbackAfterClose(t *testing.T) {
 	bubble(t, gossiptest.Options{}, func(t *testing.T, n *gossiptest.Network) {

@@ -3,6 +3,8 @@ package lan
 import (
 	"context"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/netip"
 	"slices"
@@ -10,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/memberlist"
 )
 
 func TestRealSocketsJoinTalkLeaveAndRestart(t *testing.T) {
@@ -174,6 +178,37 @@ func TestSeedNamesAreResolvedAnewAtEachTry(t *testing.T) {
 		t.Errorf("counted %+v", s)
 	}
 	within(t, 10*time.Second, "events", func() bool { return slices.Contains(b.seen("a"), EventJoined) })
+}
+
+func TestOwnAddressIsPassedOver(t *testing.T) {
+	d := start(t, nil, "n", nil)
+	if joined, err := d.Join(context.Background(), []string{d.Addr()}); joined != 0 || err != nil {
+		t.Errorf("joined %d, %v", joined, err)
+	}
+	if s := d.Stats(); s.StreamsOpened != 0 {
+		t.Errorf("opened %d streams", s.StreamsOpened)
+	}
+}
+
+func TestDialEndsWhenTheSocketsAreShutDown(t *testing.T) {
+	cfg := Config{Bind: "127.0.0.1:0"}
+	s, err := listen(context.Background(), &cfg, log.New(io.Discard, "", 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	if err := s.Shutdown(); err != nil {
+		t.Fatal(err)
+	}
+	to := memberlist.Address{Addr: other.Addr().String()}
+	if c, err := s.DialAddressTimeout(to, time.Minute); err == nil {
+		_ = c.Close()
+		t.Error("it dials after shutdown")
+	}
 }
 
 func TestCloseDoesNotWaitForASilentSeed(t *testing.T) {

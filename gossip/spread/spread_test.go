@@ -219,13 +219,13 @@ func TestAnEmptyNodeLoadsFromOnePeerAndChecksAgainstOthers(t *testing.T) {
 
 func TestTheSameSeedGivesTheSameTranscript(t *testing.T) {
 	transcript := func() (uint64, int) {
-		c := newCluster(t, 99, 20, nil)
+		c := newCluster(t, 99, 12, nil)
 		c.record = true
 		c.loss, c.dup = 0.1, 0.05
 		for i := range 40 {
-			c.write(c.nodes[c.rng.IntN(18)], 1+c.rng.IntN(30), "v")
+			c.write(c.nodes[c.rng.IntN(10)], 1+c.rng.IntN(30), "v")
 			if i == 20 {
-				c.crash(c.nodes[19])
+				c.crash(c.nodes[11])
 			}
 			c.run(7 * ms)
 		}
@@ -244,9 +244,9 @@ func TestTheSameSeedGivesTheSameTranscript(t *testing.T) {
 func TestMemoryEmptiesOutAfterALongRun(t *testing.T) {
 	c := newCluster(t, 5, 12, func(cfg *spread.Config) { cfg.CacheBytes = 20 << 10 })
 	c.loss = 0.2
-	for i := range 600 {
+	for i := range 400 {
 		c.write(c.nodes[c.rng.IntN(12)], 1+c.rng.IntN(20), "v")
-		if i == 300 {
+		if i == 200 {
 			c.crash(c.nodes[11])
 		}
 		c.run(5 * ms)

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/musterhq/muster"
+)
+
+// memberList is the answer of the list of members.
+type memberList struct {
+	Members []muster.Member `json:"members"`
+}
+
+func (a *app) membersCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "members",
+		Short: "List the nodes of the data centre, alive and remembered",
+		Args:  arguments(),
+	}
+	return a.asks(cmd, func(ctx context.Context, r *remote, _ []string) error {
+		var list memberList
+		body, err := r.get(ctx, pathMembers, nil, &list)
+		if err != nil {
+			return err
+		}
+		return a.show(body, func(t *table) {
+			t.row("NODE", "DATACENTER", "ZONE", "STATE", "ADDRESS", "HTTP", "INCARNATION", "VERSION", "RTT")
+			for _, m := range list.Members {
+				t.row(m.Name, m.Datacenter, m.Zone, m.State, m.Address, m.HTTP, m.Incarnation, m.Version, m.RTT)
+			}
+		})
+	})
+}
+
+func (a *app) forceLeaveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "force-leave NODE",
+		Short: "Make a node forget a member that failed or left",
+		Long: `Make the node that is asked forget a member that failed or left: it is no longer
+tried, and no longer listed. Its leases have gone to their heirs already.`,
+		Args:              arguments("NODE"),
+		ValidArgsFunction: a.completeMembers,
+	}
+	return a.asks(cmd, func(ctx context.Context, r *remote, args []string) error {
+		_, err := r.call(ctx, "DELETE", pathOfMember(args[0]), nil, nil, nil)
+		return err
+	})
+}
