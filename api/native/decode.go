@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"mime"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/musterhq/muster"
 )
@@ -100,18 +101,33 @@ func (d *decoder) err() error {
 
 // each calls take for every member that is not null, in the order of the names, so that errors are the same each time.
 func each(members map[string]json.RawMessage, take func(name string, raw json.RawMessage)) {
-	for _, name := range slices.Sorted(maps.Keys(members)) {
-		if !isNull(members[name]) {
-			take(name, members[name])
+	names := make([]string, 0, len(members))
+	for name, raw := range members {
+		if !isNull(raw) {
+			names = append(names, name)
 		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		take(name, members[name])
 	}
 }
 
-func (d *decoder) string(field string, raw json.RawMessage) (s string) {
-	if json.Unmarshal(raw, &s) != nil {
+func (d *decoder) string(field string, raw json.RawMessage) string {
+	s, ok := text(raw)
+	if !ok {
 		d.bad(field, "must be a string, not %s", typeName(raw))
 	}
 	return s
+}
+
+// text is a JSON string's value; false if raw is another JSON value. Most strings have no escapes and are what they are.
+func text(raw json.RawMessage) (s string, ok bool) {
+	if n := len(raw) - 1; n > 0 && raw[0] == '"' && raw[n] == '"' && bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
+		return string(raw[1:n]), true
+	}
+	ok = json.Unmarshal(raw, &s) == nil
+	return s, ok
 }
 
 func (d *decoder) bool(field string, raw json.RawMessage) (v bool) {
@@ -121,8 +137,9 @@ func (d *decoder) bool(field string, raw json.RawMessage) (v bool) {
 	return v
 }
 
-func (d *decoder) int(field string, raw json.RawMessage) (n int) {
-	if json.Unmarshal(raw, &n) != nil {
+func (d *decoder) int(field string, raw json.RawMessage) int {
+	n, err := strconv.Atoi(string(raw)) // raw is JSON, which allows less than Atoi does
+	if err != nil {
 		what := typeName(raw)
 		if what == "a number" {
 			what = string(raw)
@@ -133,8 +150,8 @@ func (d *decoder) int(field string, raw json.RawMessage) (n int) {
 }
 
 func (d *decoder) duration(field string, raw json.RawMessage) (v time.Duration) {
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
+	s, ok := text(raw)
+	if !ok {
 		d.bad(field, `must be a duration in a string, as in "30s", not %s`, typeName(raw))
 		return 0
 	}

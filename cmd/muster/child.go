@@ -45,6 +45,7 @@ func (a *app) runRegistered(ctx context.Context, r *remote, reg registration, co
 		return errors.Join(fmt.Errorf("cannot run %s: %w", command[0], err), a.takeOut(ctx, k))
 	}
 	keeping, end := context.WithCancel(ctx)
+	k.remote = r.within(max(k.period(), time.Second))
 	var wg sync.WaitGroup
 	wg.Go(func() { k.run(keeping) })
 	status, waitErr := a.await(cmd, signals)
@@ -114,7 +115,11 @@ func isTerminal(r io.Reader) bool {
 		return false
 	}
 	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && info.Name() != os.DevNull
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, null)
 }
 
 // lookCause is why a command was not found, without its name.

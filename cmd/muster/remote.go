@@ -50,6 +50,13 @@ func (r *remote) at(address string) *remote {
 	return &other
 }
 
+// within is the same client with a time-out of at most that.
+func (r *remote) within(d time.Duration) *remote {
+	other := *r
+	other.timeout = min(r.timeout, d)
+	return &other
+}
+
 // get asks and decodes the answer into out; it returns the answer as it came.
 func (r *remote) get(ctx context.Context, path string, query url.Values, out any) ([]byte, error) {
 	return r.call(ctx, http.MethodGet, path, query, nil, out)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -99,19 +98,8 @@ func (w *watcher) run(ctx context.Context) error {
 // comesBack reports whether it is worth connecting again: there has been a connection, and the node is away or busy
 // rather than of another opinion.
 func (w *watcher) comesBack(err error) bool {
-	if errors.Is(err, errPrint) {
-		return false
-	}
-	switch statusOf(err) {
-	case exitUnreachable, exitTimedOut, exitFalse:
-		return w.last != ""
-	default:
-		return false
-	}
+	return w.last != "" && mayPass(err)
 }
-
-// errPrint is wrapped by an event that could not be printed: nobody reads any more.
-var errPrint = errors.New("cannot print")
 
 // follow prints the events of one connection. The error is why there was none, or why it could not go on; nil if it came
 // to its end.
@@ -182,10 +170,7 @@ func (w *watcher) print(ev event) error {
 			text += line(ev.kind, i, c.Cause)
 		}
 	}
-	if err := w.app.write(text); err != nil {
-		return fmt.Errorf("%w: %w", errPrint, err)
-	}
-	return nil
+	return w.app.write(text)
 }
 
 // withType is the data of an event, an object, with its type as the first member.

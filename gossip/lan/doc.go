@@ -31,8 +31,8 @@
 // three is declared failed after 1.5 s on average and 2.0 s at most with profile local (30 runs); of 10 after 6 to 7 s
 // with profile lan. All nodes of 100 know a member that joins within 2 s. After a cut between two halves all agree again
 // within 2.7 s with 10 nodes and 3.5 s with 100, counted from the heal; the bound, when chance lets everyone pause, is
-// RejoinMax and 5 s. A node that restarts is seen by all after 0.2 s, on another port after another 1.5 s if its old
-// address is silent instead of refusing. An idle node of 20 sends 2 packets and 132 bytes a second, and as much again in
+// RejoinMax and 5 s. A node that restarts is seen by all after 0.2 s, or after 1.6 s if it has another port and its old
+// address is silent instead of refusing; where gossip passes a member over, 2 s later. An idle node of 20 sends 2 packets and 132 bytes a second, and as much again in
 // streams.
 //
 // Concurrency. All methods may be called from any goroutine. Handler and OnDigest run on one goroutine, one call at a
