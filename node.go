@@ -122,8 +122,8 @@ func (n *Node) join(ctx context.Context, incarnation uint64, seeds []string) (er
 // Version is the version of the module that this program was built from, "devel" if it does not know.
 func Version() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
-		if info.Main.Path == modulePath && info.Main.Version != "" {
-			return info.Main.Version
+		if v := info.Main.Version; info.Main.Path == modulePath && v != "" && v != "(devel)" {
+			return v
 		}
 		for _, dep := range info.Deps {
 			if dep.Path == modulePath {

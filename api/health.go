@@ -79,11 +79,11 @@ func (s *server) problem(w http.ResponseWriter, r *http.Request) {
 		s.unknown(w, r)
 		return
 	}
-	text(w, http.StatusOK, r.PathValue("code")+": "+title+" ("+http.StatusText(status)+")\n\n"+advice+"\n")
+	text(w, http.StatusOK, title+" ("+http.StatusText(status)+")\n\n"+advice+"\n")
 }
 
 func text(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, body) // a client that is gone needs no answer
+	_, _ = io.WriteString(w, body) //nolint:gosec // plain text of our own; a client that is gone needs no answer
 }

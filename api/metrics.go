@@ -43,6 +43,8 @@ func (m *metrics) handler(log *slog.Logger) http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
 		Registry: m.registry,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError),
+		// What can be measured is, and what went wrong is for the log: a scraper has no use for a stack.
+		ErrorHandling: promhttp.ContinueOnError,
 	})
 }
 

@@ -92,56 +92,56 @@ func TestDocumentIsSound(t *testing.T) {
 	}
 }
 
-func (doc *document) response(t testing.TB, r *response) *response {
-	t.Helper()
+func (doc *document) response(tb testing.TB, r *response) *response {
+	tb.Helper()
 	if r.Ref == "" {
 		return r
 	}
 	full, err := named(doc.Components.Responses, r.Ref, "responses")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return full
 }
 
 // checkExchange holds a request and its answer against the document. pattern is the route's, without method; empty if no
 // route took the request.
-func (doc *document) checkExchange(t testing.TB, pattern string, req *http.Request, sent []byte, code int, h http.Header, got []byte) {
-	t.Helper()
+func (doc *document) checkExchange(tb testing.TB, pattern string, req *http.Request, sent []byte, code int, h http.Header, got []byte) {
+	tb.Helper()
 	at := req.Method + " " + req.URL.Path + ": " + strconv.Itoa(code)
 	problem := &schema{Ref: "#/components/schemas/Problem"}
 	if h.Get("X-Request-Id") == "" || h.Get("X-Content-Type-Options") != "nosniff" {
-		t.Errorf("%s: no request id, or the browser may guess the type", at)
+		tb.Errorf("%s: no request id, or the browser may guess the type", at)
 	}
 	if pattern == "" {
 		if code != 404 && code != 405 || h.Get("Content-Type") != "application/problem+json" {
-			t.Errorf("%s: a path without a route must answer with a problem", at)
+			tb.Errorf("%s: a path without a route must answer with a problem", at)
 		}
-		for _, p := range doc.checkJSON(problem, at, got, true) {
-			t.Error(p)
+		for _, p := range doc.checkJSON(problem, at, got) {
+			tb.Error(p)
 		}
 		return
 	}
 	op, ok := doc.Paths[templateOf(pattern)][strings.ToLower(cmp.Or(map[string]string{"HEAD": "GET"}[req.Method], req.Method))]
 	if !ok {
-		t.Fatalf("%s: the document has no such operation at %s", at, pattern)
+		tb.Fatalf("%s: the document has no such operation at %s", at, pattern)
 	}
 	r := op.Responses[strconv.Itoa(code)]
 	if r == nil {
-		t.Errorf("%s: the document does not know this status", at)
+		tb.Errorf("%s: the document does not know this status", at)
 		return
 	}
-	r = doc.response(t, r)
-	doc.checkHeaders(t, at, r, h)
+	r = doc.response(tb, r)
+	doc.checkHeaders(tb, at, r, h)
 	if code < 300 {
-		doc.checkRequest(t, at, op, req, sent)
+		doc.checkRequest(tb, at, op, req, sent)
 	}
 	if req.Method == http.MethodHead || code == 302 {
 		return
 	}
 	if len(r.Content) == 0 {
 		if len(got) > 0 {
-			t.Errorf("%s: has a body, and the document knows of none: %s", at, got)
+			tb.Errorf("%s: has a body, and the document knows of none: %s", at, got)
 		}
 		return
 	}
@@ -149,43 +149,43 @@ func (doc *document) checkExchange(t testing.TB, pattern string, req *http.Reque
 	content, ok := r.Content[mediaType]
 	switch {
 	case !ok:
-		t.Errorf("%s: is %q, and the document has %v", at, mediaType, slices.Sorted(maps.Keys(r.Content)))
+		tb.Errorf("%s: is %q, and the document has %v", at, mediaType, slices.Sorted(maps.Keys(r.Content)))
 	case strings.HasSuffix(mediaType, "json"):
-		for _, p := range doc.checkJSON(content.Schema, at, got, true) {
-			t.Error(p)
+		for _, p := range doc.checkJSON(content.Schema, at, got) {
+			tb.Error(p)
 		}
 	case mediaType == "text/event-stream":
-		doc.checkEvents(t, at, r, string(got))
+		doc.checkEvents(tb, at, r, string(got))
 	}
 }
 
 // checkHeaders expects all the headers that the document has for who answers, and none of ours that it does not have.
-func (doc *document) checkHeaders(t testing.TB, at string, r *response, h http.Header) {
-	t.Helper()
+func (doc *document) checkHeaders(tb testing.TB, at string, r *response, h http.Header) {
+	tb.Helper()
 	documented := map[string]bool{}
 	for name, ref := range r.Headers {
 		if _, err := named(doc.Components.Headers, ref.Ref, "headers"); err != nil {
-			t.Errorf("%s: %v", at, err)
+			tb.Errorf("%s: %v", at, err)
 		}
 		documented[http.CanonicalHeaderKey(name)] = true
 	}
 	problem := r.Content["application/problem+json"].Schema != nil
 	for _, name := range []string{"Muster-Node", "Muster-Datacenter", "Muster-Index"} {
 		if documented[name] && h.Get(name) == "" {
-			t.Errorf("%s: lacks %s", at, name)
+			tb.Errorf("%s: lacks %s", at, name)
 		}
 	}
 	for name := range h {
 		ours := strings.HasPrefix(name, "Muster-") && !problem || slices.Contains([]string{"Etag", "Location", "Retry-After"}, name)
 		if ours && !documented[name] && at[len(at)-3:] != "302" {
-			t.Errorf("%s: has %s, which the document does not know", at, name)
+			tb.Errorf("%s: has %s, which the document does not know", at, name)
 		}
 	}
 }
 
 // checkRequest holds a request that was accepted against the document: what is accepted must be described.
-func (doc *document) checkRequest(t testing.TB, at string, op operation, req *http.Request, sent []byte) {
-	t.Helper()
+func (doc *document) checkRequest(tb testing.TB, at string, op operation, req *http.Request, sent []byte) {
+	tb.Helper()
 	described := map[string]bool{}
 	for _, p := range op.Parameters {
 		if full, err := named(doc.Components.Parameters, p.Ref, "parameters"); err == nil && full.In == "query" {
@@ -194,22 +194,22 @@ func (doc *document) checkRequest(t testing.TB, at string, op operation, req *ht
 	}
 	for name := range req.URL.Query() {
 		if !described[name] {
-			t.Errorf("%s: accepts the parameter %s, which the document does not know", at, name)
+			tb.Errorf("%s: accepts the parameter %s, which the document does not know", at, name)
 		}
 	}
 	if op.RequestBody == nil {
 		return
 	}
 	for _, content := range op.RequestBody.Content {
-		for _, p := range doc.checkJSON(content.Schema, at+" (request)", sent, true) {
-			t.Error(p)
+		for _, p := range doc.checkJSON(content.Schema, at+" (request)", sent) {
+			tb.Error(p)
 		}
 	}
 }
 
 // checkEvents holds each event of a stream against the schema of its type.
-func (doc *document) checkEvents(t testing.TB, at string, r *response, stream string) {
-	t.Helper()
+func (doc *document) checkEvents(tb testing.TB, at string, r *response, stream string) {
+	tb.Helper()
 	for block := range strings.SplitSeq(strings.TrimSuffix(stream, "\n\n"), "\n\n") {
 		var event, data, id string
 		for line := range strings.SplitSeq(block, "\n") {
@@ -223,7 +223,7 @@ func (doc *document) checkEvents(t testing.TB, at string, r *response, stream st
 				id = value
 			case "", "retry":
 			default:
-				t.Errorf("%s: %q is no line of an event stream", at, line)
+				tb.Errorf("%s: %q is no line of an event stream", at, line)
 			}
 		}
 		if data == "" && event == "" {
@@ -231,11 +231,11 @@ func (doc *document) checkEvents(t testing.TB, at string, r *response, stream st
 		}
 		s := r.Events[event]
 		if s == nil || id == "" {
-			t.Errorf("%s: the event %q (id %q) is not in the document, or has no id", at, event, id)
+			tb.Errorf("%s: the event %q (id %q) is not in the document, or has no id", at, event, id)
 			continue
 		}
-		for _, p := range doc.checkJSON(s, at+" "+event, []byte(data), true) {
-			t.Error(p)
+		for _, p := range doc.checkJSON(s, at+" "+event, []byte(data)) {
+			tb.Error(p)
 		}
 	}
 }

@@ -81,13 +81,13 @@ type (
 )
 
 // readDocument reads what is served, and refuses what it does not understand.
-func readDocument(t testing.TB) *document {
-	t.Helper()
+func readDocument(tb testing.TB) *document {
+	tb.Helper()
 	d := json.NewDecoder(bytes.NewReader(openAPIDocument))
 	d.DisallowUnknownFields()
 	doc := &document{}
 	if err := d.Decode(doc); err != nil {
-		t.Fatalf("the document is not in the form that these tests can check: %v", err)
+		tb.Fatalf("the document is not in the form that these tests can check: %v", err)
 	}
 	return doc
 }
@@ -102,22 +102,22 @@ func named[T any](components map[string]*T, ref, kind string) (*T, error) {
 	return c, nil
 }
 
-// check reports everything that is wrong with a decoded JSON value. With strict, an object may have no member that its
-// schema does not name.
-func (doc *document) check(s *schema, at string, v any, strict bool) (problems []string) {
+// check reports everything that is wrong with a decoded JSON value. An object may have no member that its
+// schema does not name, though clients have to bear with such: then they are new, and belong into the document.
+func (doc *document) check(s *schema, at string, v any) (problems []string) {
 	bad := func(format string, args ...any) { problems = append(problems, at+": "+fmt.Sprintf(format, args...)) }
 	if s.Ref != "" {
 		target, err := named(doc.Components.Schemas, s.Ref, "schemas")
 		if err != nil {
 			return []string{at + ": " + err.Error()}
 		}
-		return doc.check(target, at, v, strict)
+		return doc.check(target, at, v)
 	}
 	if len(s.OneOf) > 0 {
 		fits := 0
 		var all []string
 		for _, one := range s.OneOf {
-			found := doc.check(one, at, v, strict)
+			found := doc.check(one, at, v)
 			if len(found) == 0 {
 				fits++
 			}
@@ -149,7 +149,7 @@ func (doc *document) check(s *schema, at string, v any, strict bool) (problems [
 		}
 	case []any:
 		for i, item := range v {
-			problems = append(problems, doc.check(s.Items, fmt.Sprintf("%s[%d]", at, i), item, strict)...)
+			problems = append(problems, doc.check(s.Items, fmt.Sprintf("%s[%d]", at, i), item)...)
 		}
 	case map[string]any:
 		for _, name := range s.Required {
@@ -161,7 +161,7 @@ func (doc *document) check(s *schema, at string, v any, strict bool) (problems [
 			member, ok := s.Properties[name]
 			switch {
 			case ok:
-			case string(s.AdditionalProperties) == "false", s.AdditionalProperties == nil && strict && s.Properties != nil:
+			case string(s.AdditionalProperties) == "false", s.AdditionalProperties == nil && s.Properties != nil:
 				bad("has %q, which the document does not know", name)
 				continue
 			case s.AdditionalProperties != nil:
@@ -173,7 +173,7 @@ func (doc *document) check(s *schema, at string, v any, strict bool) (problems [
 			default:
 				continue
 			}
-			problems = append(problems, doc.check(member, at+"."+name, v[name], strict)...)
+			problems = append(problems, doc.check(member, at+"."+name, v[name])...)
 		}
 	}
 	return problems
@@ -216,12 +216,12 @@ func jsonType(v any) string {
 }
 
 // checkJSON is check of an encoded value.
-func (doc *document) checkJSON(s *schema, at string, data []byte, strict bool) []string {
+func (doc *document) checkJSON(s *schema, at string, data []byte) []string {
 	var v any
 	if err := json.Unmarshal(data, &v); err != nil {
 		return []string{at + ": is not JSON: " + err.Error()}
 	}
-	return doc.check(s, at, v, strict)
+	return doc.check(s, at, v)
 }
 
 func TestTheSchemaCheckerFindsPlantedFaults(t *testing.T) {
@@ -230,7 +230,7 @@ func TestTheSchemaCheckerFindsPlantedFaults(t *testing.T) {
 	const good = `{"index":1,"service":"s","instances":[{"namespace":"default","service":"s","id":"i","address":"a","port":1,` +
 		`"ports":{"grpc":2},"tags":["t"],"weight":1,"secure":false,"status":"UP","ttl":"30s","preserved":false,"registeredAt":"2026-01-02T03:04:05Z"}]}`
 	s := &schema{Ref: "#/components/schemas/ServiceInstances"}
-	if found := doc.checkJSON(s, "answer", []byte(good), true); len(found) > 0 {
+	if found := doc.checkJSON(s, "answer", []byte(good)); len(found) > 0 {
 		t.Fatalf("a right answer is refused: %v", found)
 	}
 	for name, planted := range map[string][2]string{
@@ -250,18 +250,18 @@ func TestTheSchemaCheckerFindsPlantedFaults(t *testing.T) {
 		if wrong == good {
 			t.Fatalf("%s: nothing planted", name)
 		}
-		if found := doc.checkJSON(s, "answer", []byte(wrong), true); len(found) == 0 {
+		if found := doc.checkJSON(s, "answer", []byte(wrong)); len(found) == 0 {
 			t.Errorf("%s: not found in %s", name, wrong)
 		}
 	}
 	either := &schema{OneOf: []*schema{{Type: "string"}, {Type: "string", Enum: []string{"a"}}}}
-	if found := doc.checkJSON(either, "v", []byte(`"a"`), true); len(found) == 0 {
+	if found := doc.checkJSON(either, "v", []byte(`"a"`)); len(found) == 0 {
 		t.Error("a value that fits both of oneOf passes")
 	}
-	if found := doc.checkJSON(either, "v", []byte(`"b"`), true); len(found) > 0 {
+	if found := doc.checkJSON(either, "v", []byte(`"b"`)); len(found) > 0 {
 		t.Errorf("a value that fits one of oneOf is refused: %v", found)
 	}
-	if found := doc.checkJSON(&schema{Ref: "#/components/schemas/Nothing"}, "v", []byte(`1`), true); len(found) == 0 {
+	if found := doc.checkJSON(&schema{Ref: "#/components/schemas/Nothing"}, "v", []byte(`1`)); len(found) == 0 {
 		t.Error("a reference to nothing passes")
 	}
 }

@@ -81,7 +81,7 @@ func TestTimeNeverRunsBackwards(t *testing.T) {
 // expires, and none is lost.
 func TestACutOfHalfAZoneLosesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := &world{t: &testing.T{}, k: mustNew(t, testConfig(1)), clients: map[string]*client{}, evicted: map[string]Instant{}, kept: map[string]bool{}}
+		w := newWorld(t, testConfig(1))
 		w.grant("a", 32, Lease{TTL: 30 * time.Second, Interval: 10 * time.Second}, 10*time.Second)
 		w.each("a", -1, func(c *client) {
 			c.next = time.Duration(rapid.IntRange(1, 10_000).Draw(t, "phase")) * time.Millisecond

@@ -143,7 +143,8 @@ func (k *Keeper[K]) endReprieve(l *lease[K]) {
 	}
 }
 
-// blocked reports whether l must not be evicted, its age left aside.
+// blocked reports whether l must not be evicted, its age left aside. What the node holds, it holds in every zone, also in
+// those that are preserving and so do not count towards it.
 func (k *Keeper[K]) blocked(l *lease[K]) bool {
 	switch {
 	case k.unwell:

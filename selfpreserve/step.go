@@ -190,9 +190,8 @@ func (k *Keeper[K]) decide(l *lease[K]) {
 	switch {
 	case l.refused && !k.unwell:
 		k.evict(l, "connection refused while preserved")
-		return
 	case l.queued:
-		return
+		l.due = never
 	case k.aged(l):
 		k.enqueue(l)
 	case k.blocked(l):

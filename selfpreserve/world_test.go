@@ -6,13 +6,12 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 )
 
 // world is a Keeper with clients that renew, in virtual time. Clients whose lease was evicted do not register again.
 type world struct {
-	t       testing.TB
+	t       failer
 	k       *Keeper[string]
 	now     Instant
 	clients map[string]*client
@@ -21,12 +20,18 @@ type world struct {
 	kept    map[string]bool // told to preserve and not heard of since
 }
 
+// failer is a test: one of package testing, or of rapid.
+type failer interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 type client struct {
 	key    string
 	every  time.Duration
 	next   Instant
 	silent bool
-	frozen Instant // last renewal before the silence
 }
 
 func testConfig(seed uint64) Config[string] {
@@ -36,13 +41,13 @@ func testConfig(seed uint64) Config[string] {
 	return c
 }
 
-func newWorld(tb testing.TB, c Config[string]) *world {
-	tb.Helper()
+func newWorld(t failer, c Config[string]) *world {
+	t.Helper()
 	k, err := New(c)
 	if err != nil {
-		tb.Fatal(err)
+		t.Fatal(err)
 	}
-	return &world{t: tb, k: k, clients: map[string]*client{}, evicted: map[string]Instant{}, kept: map[string]bool{}}
+	return &world{t: t, k: k, clients: map[string]*client{}, evicted: map[string]Instant{}, kept: map[string]bool{}}
 }
 
 // grant registers n clients prefix/000 and up that renew at the given interval, 0 for never, evenly out of phase.

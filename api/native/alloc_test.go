@@ -22,21 +22,28 @@ func (d *discard) Header() http.Header         { return d.header }
 func (d *discard) WriteHeader(code int)        { d.code = code }
 func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
 
-// hot are the requests that a registry answers most, each with the allocations that its handler may make. The mux and
-// net/http have theirs besides.
-func hot(t testing.TB) (map[string]func() int, map[string]float64) {
-	t.Helper()
+// hotRequest is one that a registry answers often, with the allocations that its handler may make. The mux and net/http
+// have theirs besides.
+type hotRequest struct {
+	name   string
+	send   func() (code int)
+	code   int
+	allocs float64
+}
+
+func hot(tb testing.TB) []hotRequest {
+	tb.Helper()
 	node := apitest.New()
 	for i := range 1000 {
-		register(t, node, "large", fmt.Sprintf("id-%04d", i))
+		register(tb, node, "large", fmt.Sprintf("id-%04d", i))
 		if i < 10 {
-			register(t, node, "small", fmt.Sprintf("id-%04d", i))
+			register(tb, node, "small", fmt.Sprintf("id-%04d", i))
 		}
 	}
 	a := New(node, Config{})
 	w := &discard{header: http.Header{}}
 	prepare := func(h handler, service, etag string) func() int {
-		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		req := httptest.NewRequestWithContext(tb.Context(), http.MethodGet, "/", nil)
 		req.SetPathValue("service", service)
 		req.SetPathValue("id", "id-0003")
 		if etag != "" {
@@ -49,36 +56,31 @@ func hot(t testing.TB) (map[string]func() int, map[string]float64) {
 		}
 	}
 	etag := a.etagOf(node.Find("default", "large").Index(), &query{})
-	return map[string]func() int{
-			"heartbeat":    prepare(a.heartbeat, "large", ""),
-			"lookup_10":    prepare(a.getService, "small", ""),
-			"lookup_1000":  prepare(a.getService, "large", ""),
-			"revalidation": prepare(a.getService, "large", etag),
-		}, map[string]float64{
-			"heartbeat": 0, "lookup_10": 9, "lookup_1000": 9, "revalidation": 6,
-		}
+	return []hotRequest{
+		{"heartbeat", prepare(a.heartbeat, "large", ""), 204, 0},
+		{"lookup_10", prepare(a.getService, "small", ""), 200, 9},
+		{"lookup_1000", prepare(a.getService, "large", ""), 200, 9},
+		{"revalidation", prepare(a.getService, "large", etag), 304, 6},
+	}
 }
 
 func TestHotRequestsAllocateNextToNothing(t *testing.T) {
-	requests, limits := hot(t)
-	codes := map[string]int{"heartbeat": 204, "lookup_10": 200, "lookup_1000": 200, "revalidation": 304}
-	for name, request := range requests {
-		if code := request(); code != codes[name] {
-			t.Errorf("%s: answered %d, want %d", name, code, codes[name])
+	for _, r := range hot(t) {
+		if code := r.send(); code != r.code {
+			t.Errorf("%s: answered %d, want %d", r.name, code, r.code)
 		}
-		if got := testing.AllocsPerRun(100, func() { request() }); got > limits[name] {
-			t.Errorf("%s: %v allocations, want at most %v", name, got, limits[name])
+		if got := testing.AllocsPerRun(100, func() { r.send() }); got > r.allocs {
+			t.Errorf("%s: %v allocations, want at most %v", r.name, got, r.allocs)
 		}
 	}
 }
 
 func BenchmarkHot(b *testing.B) {
-	requests, _ := hot(b)
-	for _, name := range []string{"heartbeat", "lookup_10", "lookup_1000", "revalidation"} {
-		b.Run(name, func(b *testing.B) {
+	for _, r := range hot(b) {
+		b.Run(r.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				requests[name]()
+				r.send()
 			}
 		})
 	}

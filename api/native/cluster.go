@@ -91,7 +91,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 	for ev := range a.node.Events(ctx, after) {
 		data, err := json.Marshal(ev)
 		if err != nil {
-			return nil //nolint:nilerr // a time that RFC 3339 cannot write; the answer has begun, so the stream ends
+			return nil // a time that RFC 3339 cannot write; the answer has begun, so the stream ends
 		}
 		if !s.send(appendEvent(nil, ev.ID, string(ev.Type), data)) {
 			return nil

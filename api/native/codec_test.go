@@ -26,7 +26,7 @@ func drawInstance(t *rapid.T) muster.Instance {
 		Zone:    rapid.SampledFrom([]string{"", "a", `"`}).Draw(t, "zone"),
 		Weight:  rapid.IntRange(1, 65535).Draw(t, "weight"),
 		Secure:  rapid.Bool().Draw(t, "secure"),
-		Status:  muster.Status(rapid.IntRange(1, 5).Draw(t, "status")), //nolint:gosec // in range
+		Status:  muster.Status(rapid.IntRange(1, 5).Draw(t, "status")),
 		TTL:     time.Duration(rapid.Int64Range(int64(time.Second), int64(24*time.Hour)).Draw(t, "ttl")),
 	}
 	if n := rapid.IntRange(0, 3).Draw(t, "tags"); n > 0 {

@@ -22,12 +22,16 @@ import (
 func (a *API) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if t := r.Header.Get(headerType); t != "" {
 		media, _, err := mime.ParseMediaType(t)
-		if err != nil || media != "application/json" && media != "application/x-www-form-urlencoded" &&
-			!(strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")) {
+		if err != nil || !isJSON(media) {
 			return nil, newProblem(codeMediaType, fmt.Sprintf("the content type is %q", t))
 		}
 	}
 	return io.ReadAll(http.MaxBytesReader(w, r.Body, a.maxBody))
+}
+
+func isJSON(media string) bool {
+	return media == "application/json" || media == "application/x-www-form-urlencoded" ||
+		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
 }
 
 // object is the members of a JSON object. Members that are null count as not given.

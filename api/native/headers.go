@@ -75,6 +75,6 @@ func writeJSON(w http.ResponseWriter, status int, body []byte) error {
 		h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that is gone needs no answer
+	_, _ = w.Write(body) //nolint:gosec // JSON, and declared as nothing else; a client that is gone needs no answer
 	return nil
 }

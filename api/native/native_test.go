@@ -29,11 +29,11 @@ func serverOf(node Node, cfg Config) (*API, *http.ServeMux) {
 }
 
 // register puts an instance of a service at a node, by id.
-func register(t testing.TB, node *apitest.Fake, service, id string) {
-	t.Helper()
-	_, _, err := node.Put(t.Context(), muster.Instance{Service: service, ID: id, Address: "10.0.0.1", Port: 80})
+func register(tb testing.TB, node *apitest.Fake, service, id string) {
+	tb.Helper()
+	_, _, err := node.Put(tb.Context(), muster.Instance{Service: service, ID: id, Address: "10.0.0.1", Port: 80})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/musterhq/muster"
 )
@@ -60,8 +61,9 @@ var kinds = map[string]kind{
 	codeInternal:    {500, "Something went wrong in this node", false, "The node's log has the cause, under the request's id."},
 }
 
-// Problem is a problem document as in RFC 9457. It is an error, so that handlers can return it. See NewProblem.
-type Problem struct {
+// Problem is a problem document as in RFC 9457. It is an error, so that handlers can return it. The zero Problem is none;
+// the functions of this package that return one make all of it but what Write knows of the request.
+type Problem struct { //nolint:errname // the name that RFC 9457 gives it
 	// Type is a reference to the problem's explanation: /problems/CODE.
 	Type string `json:"type"`
 	// Title is the same for all problems of a code, Detail speaks of this one.
@@ -93,14 +95,11 @@ func newProblem(code, detail string) *Problem {
 func parameterProblem(fields ...Field) *Problem { return fieldProblem(codeParameter, fields) }
 
 func fieldProblem(code string, fields []Field) *Problem {
-	detail := ""
+	said := make([]string, len(fields))
 	for i, f := range fields {
-		if i > 0 {
-			detail += "; "
-		}
-		detail += f.Field + " " + f.Problem
+		said[i] = f.Field + " " + f.Problem
 	}
-	p := newProblem(code, detail)
+	p := newProblem(code, strings.Join(said, "; "))
 	p.Fields = fields
 	return p
 }

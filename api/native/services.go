@@ -146,7 +146,7 @@ func (a *API) answerService(w http.ResponseWriter, r *http.Request, q *query, se
 // memoService is what a view keeps in its slot: see the slot.
 func (a *API) memoService(view *muster.View) []byte {
 	chosen, _ := a.choose(view, &query{})
-	b := binary.BigEndian.AppendUint32(nil, uint32(preserved(chosen))) //nolint:gosec // a count of instances in memory
+	b := binary.BigEndian.AppendUint32(nil, uint32(preserved(chosen)))
 	b = append(b, `{"index":`...)
 	b = strconv.AppendUint(b, uint64(view.Index()), 10)
 	b = appendFound(appendMember(b, "service", view.Service()), chosen)

@@ -57,7 +57,6 @@ func decodeShort(body []byte) (inst muster.Instance, err error) {
 			d.bad(name, "is not a field of the short form, which has id, name, address and ttl")
 		}
 	})
-	unread := d.faulty("address")
 	var full decoder
 	full.complete(inst)
 	for _, f := range full.fields {
@@ -67,7 +66,7 @@ func decodeShort(body []byte) (inst muster.Instance, err error) {
 		case "port":
 			f.Field = "address"
 		}
-		if !d.faulty(f.Field) && !(unread && f.Field == "address") {
+		if !d.faulty(f.Field) {
 			d.fields = append(d.fields, f)
 		}
 	}

@@ -3,6 +3,7 @@ package native
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -28,7 +29,7 @@ func TestQueryWaitsForItsOwnServiceAlone(t *testing.T) {
 		register(t, node, "payments", "p2")
 		<-c.done
 		index := node.Find("default", "payments").Index()
-		if got := c.news(); !strings.Contains(got, `"p2"`) || c.header.Get("Muster-Index") != fmt.Sprint(uint64(index)) {
+		if got := c.news(); !strings.Contains(got, `"p2"`) || c.header.Get("Muster-Index") != strconv.FormatUint(uint64(index), 10) {
 			t.Errorf("answered %q with index %s, want the new instance and %d", got, c.header.Get("Muster-Index"), index)
 		}
 	})

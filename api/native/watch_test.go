@@ -76,9 +76,10 @@ func changes(t *testing.T, node *apitest.Fake) []func() {
 	}
 }
 
+// All watch at once, so that what is encoded for one of them is not sent to another who should be told otherwise.
 func TestWatchTellsWhatChangesForItsFilter(t *testing.T) {
 	t.Parallel()
-	for query, want := range map[string]string{
+	wanted := map[string]string{
 		"service=payments&dc=*": "snapshot ; up p1; change p1; change p1; change p1; change p1; change p1; down p1 evicted; up p1; down p1 deregistered",
 		"dc=*":                  "snapshot ; up p1; up c1; change p1; change p1; change p1; change p1; change p1; down p1 evicted; up p1; down p1 deregistered",
 		"service=payments":      "snapshot ; up p1; change p1; change p1; down p1 filtered; up p1; change p1; down p1 evicted; up p1; down p1 deregistered",
@@ -88,21 +89,25 @@ func TestWatchTellsWhatChangesForItsFilter(t *testing.T) {
 		"dc=dc2":         "snapshot ; up p1; down p1 filtered",
 		"namespace=shop": "snapshot ",
 		"tag=none":       "snapshot ",
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			node := apitest.New()
-			_, mux := serverOf(node, Config{})
-			c := ask(t, mux, "/api/v1/watch?"+query)
-			for _, step := range changes(t, node) {
-				step()
-				synctest.Wait()
-			}
-			if got := told(c.news()); got != want {
+	}
+	synctest.Test(t, func(t *testing.T) {
+		node := apitest.New()
+		_, mux := serverOf(node, Config{})
+		watchers := map[string]*sink{}
+		for query := range wanted {
+			watchers[query] = ask(t, mux, "/api/v1/watch?"+query)
+		}
+		for _, step := range changes(t, node) {
+			step()
+			synctest.Wait()
+		}
+		for query, want := range wanted {
+			if got := told(watchers[query].news()); got != want {
 				t.Errorf("%s:\n got %s\nwant %s", query, got, want)
 			}
-			c.leave()
-		})
-	}
+			watchers[query].leave()
+		}
+	})
 }
 
 // A watcher may come back after any event. Whatever it holds then, the same events must lead it to the same end.
@@ -136,7 +141,7 @@ func TestWatchGoesOnAfterAnyEvent(t *testing.T) {
 // live is the instances that a watcher holds who was told all that.
 func live(text string) string {
 	held := map[string]bool{}
-	for _, one := range strings.Split(told(text), "; ") {
+	for one := range strings.SplitSeq(told(text), "; ") {
 		words := strings.Fields(one)
 		if len(words) > 1 {
 			held[words[1]] = words[0] != "down"

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // app is one run of the program.
@@ -49,12 +50,11 @@ query, cut off or not. Start one with "muster agent", then try what it prints.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
-		Run:               nil,
 	}
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.errs)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return failed(exitUsage, "%w", err) })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return badFlag(err) })
 	root.SetHelpCommand(helpCommand())
 	root.AddGroup(&cobra.Group{ID: "node", Title: "A node:"},
 		&cobra.Group{ID: "registry", Title: "The registry:"}, &cobra.Group{ID: "cluster", Title: "The cluster:"})
@@ -101,12 +101,32 @@ func unknownCommand(root *cobra.Command, unknown error) error {
 	return failed(exitUsage, "unknown command %q", name)
 }
 
-// withHelp tells those who used a command wrongly where its help is.
+// withHelp tells those who used a command wrongly where its help is, unless a question has been put to them already.
 func withHelp(cmd *cobra.Command, err error) error {
-	if statusOf(err) != exitUsage || cmd == nil {
+	if statusOf(err) != exitUsage || cmd == nil || strings.HasSuffix(err.Error(), "?") {
 		return err
 	}
 	return fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())
+}
+
+// badFlag is the error of flags that cannot be taken, in words that do not come from the parser of their values.
+func badFlag(err error) error {
+	bad, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return failed(exitUsage, "%w", err)
+	}
+	name, want := bad.GetFlag().Name, ""
+	switch bad.GetFlag().Value.Type() {
+	case "duration":
+		want = `a duration such as "30s" or "2h"`
+	case "int":
+		want = "a whole number"
+	case "bool":
+		want = "true or false"
+	default:
+		return failed(exitUsage, "--%s %w", name, bad.Unwrap())
+	}
+	return failed(exitUsage, "--%s must be %s, not %q", name, want, bad.GetValue())
 }
 
 // arguments demands the named arguments, all of them; those in brackets may be left out.

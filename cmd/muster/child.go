@@ -124,6 +124,9 @@ func isTerminal(r io.Reader) bool {
 
 // lookCause is why a command was not found, without its name.
 func lookCause(err error) error {
+	if e, ok := errors.AsType[*os.PathError](err); ok {
+		return e.Err
+	}
 	if e, ok := errors.AsType[*exec.Error](err); ok {
 		return e.Err
 	}

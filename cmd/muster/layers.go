@@ -32,14 +32,34 @@ func (g *given) Set(text string) error {
 // String is the default, which is what the parser of flags wants to know.
 func (g *given) String() string { return g.field.shownDefault() }
 
+// Type stands for the value in the help. The parser of flags has a word of its own for those without.
+func (g *given) Type() string {
+	if g.field.isSwitch() {
+		return "bool"
+	}
+	return g.field.arg
+}
+
+// fileName is the value of a flag that names a file.
+type fileName string
+
+// Set is called by the parser of flags.
+func (f *fileName) Set(text string) error {
+	*f = fileName(text)
+	return nil
+}
+
+// String is the name.
+func (f *fileName) String() string { return string(*f) }
+
 // Type stands for the value in the help.
-func (g *given) Type() string { return g.field.arg }
+func (f *fileName) Type() string { return "FILE" }
 
 // layers is where an agent's settings come from: flags, over the environment, over a file, over defaults.
 type layers struct {
 	settings settings
 	flags    []*given
-	config   string // the file, as the flag says
+	config   fileName // as the flag says
 	lookup   func(string) (string, bool)
 }
 
@@ -58,15 +78,14 @@ func newLayers(flags *pflag.FlagSet, lookup func(string) (string, bool)) *layers
 			flag.NoOptDefVal = "true"
 		}
 	}
-	flags.StringVar(&l.config, "config", "", configHelp+" (MUSTER_CONFIG)")
-	flags.Lookup("config").Usage = "YAML `FILE` of settings; its keys are the names of these flags (MUSTER_CONFIG)"
+	flags.Var(&l.config, "config", configHelp+" (MUSTER_CONFIG)")
 	flags.SortFlags = false
 	return l
 }
 
 // resolve gives every field the value of the highest source that has one. The error names the source.
 func (l *layers) resolve() (settings, error) {
-	path := l.config
+	path := string(l.config)
 	if v, ok := l.lookup("MUSTER_CONFIG"); ok && path == "" {
 		path = v
 	}

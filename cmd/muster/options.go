@@ -25,7 +25,7 @@ func (a *app) clientFlags(cmd *cobra.Command) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&a.client.server, "server", "", "`URL` of the node to ask (MUSTER_SERVER, default "+defaultServer+")")
 	f.StringVar(&a.client.token, "token", "", "bearer `TOKEN` for nodes that want one (MUSTER_TOKEN)")
-	f.DurationVar(&a.client.timeout, "timeout", 10*time.Second, "how long a node may take to answer")
+	f.DurationVar(&a.client.timeout, "timeout", 10*time.Second, "`DURATION` that a node may take to answer")
 	a.outputFlag(cmd)
 	return cmd
 }

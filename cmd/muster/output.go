@@ -6,8 +6,6 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
-
-	"github.com/goccy/go-yaml"
 )
 
 // show prints what a node answered in the format that was asked for: body as it is, as YAML, or as the table that draw
@@ -17,11 +15,11 @@ func (a *app) show(body []byte, draw func(t *table)) error {
 	case formatJSON:
 		return a.write(strings.TrimRight(string(body), "\n") + "\n")
 	case formatYAML:
-		y, err := yaml.JSONToYAML(body)
+		y, err := toYAML(body)
 		if err != nil {
-			return fmt.Errorf("cannot print the answer as YAML: %w", err)
+			return err
 		}
-		return a.write(string(y))
+		return a.write(y)
 	default:
 		t := newTable(a.out)
 		draw(t)

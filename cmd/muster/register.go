@@ -64,10 +64,10 @@ or 128 and the signal's number if a signal ended it.`,
 	f.StringVar(&reg.ID, "id", "", "`ID` of the instance (default SERVICE-ADDRESS-PORT)")
 	f.StringArrayVar(&reg.Tags, "tag", nil, "`TAG` of the instance; repeatable")
 	f.StringArrayVar(&meta, "meta", nil, "metadata of the instance, `KEY=VALUE`; repeatable")
-	f.DurationVar(&ttl, "ttl", 0, "how long the registration lasts without a renewal (default 30s)")
+	f.DurationVar(&ttl, "ttl", 0, "`DURATION` that the registration lasts without a renewal (default 30s)")
 	f.StringArrayVar(&checks, "check-http", nil, "`URL` that answers 2xx while the instance is well; repeatable")
 	f.StringVar(&reg.Zone, "zone", "", "`ZONE` of the instance (default that of the node)")
-	f.IntVar(&reg.Weight, "weight", 0, "share of the traffic relative to others, 1 to 65535 (default 100)")
+	f.IntVar(&reg.Weight, "weight", 0, "`SHARE` of the traffic relative to others, 1 to 65535 (default 100)")
 	f.StringVar(&reg.Namespace, "namespace", "", "`NAMESPACE` of the service (default \"default\")")
 	return a.asks(cmd, func(ctx context.Context, r *remote, args []string) error {
 		reg.Service = args[0]

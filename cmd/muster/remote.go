@@ -208,14 +208,14 @@ func pathOfInstance(service, id string) string {
 }
 
 const (
-	pathServices  = "/api/v1/services"
-	pathRegister  = "/api/v1/services/instances"
-	pathMembers   = "/api/v1/members"
-	pathNode      = "/api/v1/node"
-	pathRecords   = "/api/v1/records"
-	pathPreserve  = "/api/v1/self-preservation"
-	pathWatch     = "/api/v1/watch"
-	pathLeave     = "/api/v1/leave"
+	pathServices = "/api/v1/services"
+	pathRegister = "/api/v1/services/instances"
+	pathMembers  = "/api/v1/members"
+	pathNode     = "/api/v1/node"
+	pathRecords  = "/api/v1/records"
+	pathPreserve = "/api/v1/self-preservation"
+	pathWatch    = "/api/v1/watch"
+	pathLeave    = "/api/v1/leave"
 )
 
 // inNamespace is the query of requests about one namespace, empty for the default one.

@@ -60,7 +60,7 @@ Exit status 0 if all agree, 7 if some differ or have no address to ask, 5 if som
 cannot be reached and the others agree.`,
 		Args: arguments(),
 	}
-	cmd.Flags().DurationVar(&wait, "wait", 5*time.Second, "how long to wait for agreement")
+	cmd.Flags().DurationVar(&wait, "wait", 5*time.Second, "`DURATION` to wait for agreement")
 	return a.asks(cmd, func(ctx context.Context, r *remote, _ []string) error {
 		v, err := untilAgreed(ctx, r, wait)
 		if err != nil {

@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 )
 
@@ -157,11 +156,11 @@ func (w *watcher) print(ev event) error {
 	case formatJSON:
 		text = withType(ev) + "\n"
 	case formatYAML:
-		y, err := yaml.JSONToYAML([]byte(withType(ev)))
+		y, err := toYAML([]byte(withType(ev)))
 		if err != nil {
-			return fmt.Errorf("cannot print an event as YAML: %w", err)
+			return err
 		}
-		text = "---\n" + string(y)
+		text = "---\n" + y
 	default:
 		if ev.kind != "snapshot" {
 			c.Instances = []instance{c.Instance}
