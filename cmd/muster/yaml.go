@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 )
 
@@ -126,6 +125,12 @@ func isPlain(s string) bool {
 	case "y", "yes", "n", "no", "on", "off", "true", "false", "null":
 		return false
 	}
-	plain, err := regexp.MatchString(`^[A-Za-z][A-Za-z0-9_./ -]*$`, s)
-	return err == nil && plain && !strings.HasSuffix(s, " ")
+	for i := range len(s) {
+		c := s[i]
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		if !letter && (i == 0 || !(c >= '0' && c <= '9') && !strings.ContainsRune("_./ -", rune(c))) {
+			return false
+		}
+	}
+	return s != "" && !strings.HasSuffix(s, " ")
 }
