@@ -242,7 +242,6 @@ func (n *Node) memberEvent(ev lan.Event) {
 	m := ev.Member
 	id := m.Datacenter + "/" + m.Name
 	member := spread.Member{ID: id, Zone: m.Zone}
-	n.log.Info("member "+ev.Kind.String(), "peer", m.Name, "addr", m.Addr) //nolint:sloglint // Five constant messages.
 	n.do(func(r *Replica, at Moment) {
 		switch ev.Kind {
 		case lan.EventJoined, lan.EventUpdated:

@@ -41,8 +41,10 @@ func TestQueryOfNothingIsNotWokenByOthers(t *testing.T) {
 		node := apitest.New()
 		_, mux := serverOf(node, Config{})
 		c := ask(t, mux, fmt.Sprintf("/api/v1/services/none?since=%d", node.Find("default", "none").Index()))
-		register(t, node, "carts", "c1")
-		synctest.Wait()
+		for _, other := range []string{"carts", "shop", "stock"} {
+			register(t, node, other, "x")
+			synctest.Wait()
+		}
 		if c.ended() {
 			t.Fatal("a new service ended the wait for another")
 		}
@@ -171,6 +173,29 @@ func TestChangeBetweenTheLookAndTheWaitIsNotSleptThrough(t *testing.T) {
 			}
 		})
 	}
+}
+
+// lagging is a node between two steps: a view is out and the node's own index is not.
+type lagging struct {
+	*apitest.Fake
+	index muster.Index
+}
+
+func (l *lagging) Index() muster.Index { return l.index }
+
+func TestIndexOfAViewIsNotFromTheFuture(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		node := &lagging{Fake: apitest.New()}
+		node.index = node.Fake.Index()
+		register(t, node.Fake, "payments", "p1")
+		_, mux := serverOf(node, Config{})
+		c := ask(t, mux, fmt.Sprintf("/api/v1/services/payments?since=%d", node.Find("default", "payments").Index()))
+		if c.ended() {
+			t.Error("one who has the latest was answered at once")
+		}
+		c.leave()
+	})
 }
 
 func TestClosingAnswersThoseWhoWait(t *testing.T) {

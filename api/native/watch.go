@@ -98,7 +98,6 @@ type encodedEvent struct {
 	kind  muster.EventType
 	index muster.Index
 	inst  *muster.Instance
-	cause string
 	bytes []byte
 }
 
@@ -108,19 +107,19 @@ func (a *API) encodeEvent(ev *muster.Event, kind muster.EventType, f *watchFilte
 		b := appendSnapshot(nil, ev, f)
 		return appendEvent(make([]byte, 0, len(b)+64), uint64(ev.Index), string(kind), b)
 	}
+	if e := a.latest.Load(); e != nil && e.index == ev.Index && e.kind == kind && e.inst == ev.Instance {
+		return e.bytes
+	}
 	cause := ev.Cause
 	if kind == muster.EventDown && ev.Type != muster.EventDown {
 		cause = "filtered"
-	}
-	if e := a.latest.Load(); e != nil && e.index == ev.Index && e.kind == kind && e.inst == ev.Instance && e.cause == cause {
-		return e.bytes
 	}
 	b := append([]byte(nil), `{"index":`...)
 	b = strconv.AppendUint(b, uint64(ev.Index), 10)
 	b = append(b, `,"instance":`...)
 	b = appendInstance(b, ev.Instance, ev.Instance.LastRenewal, ev.Index)
 	b = append(appendOptional(b, "cause", cause), '}')
-	e := &encodedEvent{kind, ev.Index, ev.Instance, cause, appendEvent(nil, uint64(ev.Index), string(kind), b)}
+	e := &encodedEvent{kind, ev.Index, ev.Instance, appendEvent(nil, uint64(ev.Index), string(kind), b)}
 	a.latest.Store(e)
 	return e.bytes
 }

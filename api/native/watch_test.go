@@ -110,6 +110,32 @@ func TestWatchTellsWhatChangesForItsFilter(t *testing.T) {
 	})
 }
 
+func TestEncodedEventIsReusedForTheSameChangeAlone(t *testing.T) {
+	t.Parallel()
+	a := New(apitest.New(), Config{})
+	one, other := &muster.Instance{ID: "one"}, &muster.Instance{ID: "other"}
+	first := muster.Event{Type: muster.EventChange, Index: 7, Instance: one}
+	said := a.encodeEvent(&first, muster.EventChange, nil)
+	if again := a.encodeEvent(&first, muster.EventChange, nil); &again[0] != &said[0] {
+		t.Error("the same change is encoded twice")
+	}
+	for _, c := range []struct {
+		ev   muster.Event
+		kind muster.EventType
+		want string
+	}{
+		{muster.Event{Type: muster.EventChange, Index: 8, Instance: one}, muster.EventChange, "id: 8\nevent: change\ndata: {\"index\":8,"},
+		{muster.Event{Type: muster.EventChange, Index: 8, Instance: one}, muster.EventUp, "id: 8\nevent: up\n"},
+		{muster.Event{Type: muster.EventChange, Index: 8, Instance: other}, muster.EventUp, `"id":"other"`},
+		{muster.Event{Type: muster.EventChange, Index: 8, Instance: other}, muster.EventDown, `"cause":"filtered"`},
+		{muster.Event{Type: muster.EventDown, Index: 9, Instance: other, Cause: "absent"}, muster.EventDown, `"cause":"absent"`},
+	} {
+		if got := string(a.encodeEvent(&c.ev, c.kind, nil)); !strings.Contains(got, c.want) {
+			t.Errorf("got %q, which lacks %q", got, c.want)
+		}
+	}
+}
+
 // A watcher may come back after any event. Whatever it holds then, the same events must lead it to the same end.
 func TestWatchGoesOnAfterAnyEvent(t *testing.T) {
 	t.Parallel()

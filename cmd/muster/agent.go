@@ -75,12 +75,12 @@ func (a *app) runAgent(ctx context.Context, s settings) error {
 	}
 	if err := g.tellHTTP(cfg.HTTP); err != nil {
 		g.web.close()
-		return errors.Join(err, g.node.Close())
+		return errors.Join(err, g.node.Close()) //nolint:contextcheck // To close needs no time.
 	}
 	g.web.serve(g.handler(), g.log)
 	g.banner()
 	err = g.await(ctx, signals)
-	return errors.Join(err, g.stop(signals))
+	return errors.Join(err, g.stop(context.WithoutCancel(ctx), signals))
 }
 
 // logger writes to standard error.
@@ -111,7 +111,7 @@ func start(ctx context.Context, cfg muster.Config, signals <-chan os.Signal) (*m
 	case sig := <-signals:
 		cancel()
 		if o := <-started; o.err == nil {
-			_ = o.node.Close() // It has not begun to be a node to anyone.
+			_ = o.node.Close() //nolint:contextcheck // It has not begun to be a node to anyone.
 		}
 		return nil, fmt.Errorf("stopped by %v before it had started", sig)
 	}
@@ -169,12 +169,12 @@ func (g *agent) await(ctx context.Context, signals <-chan os.Signal) error {
 	}
 }
 
-// stop finishes requests and leaves; a signal meanwhile ends it at once.
-func (g *agent) stop(signals <-chan os.Signal) error {
+// stop finishes requests and leaves; a signal meanwhile ends it at once. ctx does not end, it only carries values.
+func (g *agent) stop(ctx context.Context, signals <-chan os.Signal) error {
 	stopped := make(chan error, 1)
 	go func() {
-		cut := g.web.stop()
-		ctx, cancel := context.WithTimeout(context.Background(), leaveGrace)
+		cut := g.web.stop(ctx)
+		ctx, cancel := context.WithTimeout(ctx, leaveGrace)
 		defer cancel()
 		stopped <- errors.Join(cut, g.node.Leave(ctx))
 	}()

@@ -22,7 +22,7 @@ type app struct {
 // run runs one command to its end and returns the exit status. args are without the program's name.
 func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer, env environment) int {
 	a := &app{in: in, out: out, errs: errs, env: env}
-	root := a.root()
+	root := a.root()                          //nolint:contextcheck // Commands get ctx from ExecuteContextC.
 	root.SetArgs(append([]string{}, args...)) // Cobra takes nil for os.Args.
 	cmd, err := root.ExecuteContextC(ctx)
 	if _, _, unknown := root.Find(args); unknown != nil {
@@ -115,7 +115,8 @@ func badFlag(err error) error {
 	if !ok {
 		return failed(exitUsage, "%w", err)
 	}
-	name, want := bad.GetFlag().Name, ""
+	name := bad.GetFlag().Name
+	var want string
 	switch bad.GetFlag().Value.Type() {
 	case "duration":
 		want = `a duration such as "30s" or "2h"`

@@ -3,7 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
+	"os"
+	"syscall"
 	"testing"
 )
 
@@ -54,12 +58,18 @@ func TestANodeThatDoesNotAnswerInTimeLeadsToStatus6(t *testing.T) {
 	}
 }
 
-func TestANameThatDoesNotResolveLeadsToStatus5(t *testing.T) {
-	got := invoke(t, nil, "services", "--server", "http://no-such-host.invalid:1")
-	if got.status != exitUnreachable && got.status != exitTimedOut {
-		t.Errorf("exit status %d, %q", got.status, got.errs)
+func TestTheCauseOfANetworkErrorIsTheInnermostReason(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+	for want, err := range map[string]error{
+		"connection refused":    &url.Error{Op: "Get", URL: "http://n1", Err: refused},
+		"nowhere: no such host": &url.Error{Op: "Get", URL: "http://n1", Err: &net.DNSError{Err: "no such host", Name: "nowhere", Server: "10.0.0.53"}},
+		"EOF":                   &url.Error{Op: "Get", URL: "http://n1", Err: io.EOF},
+		"unexpected EOF":        io.ErrUnexpectedEOF,
+	} {
+		if got := cause(err); got != want {
+			t.Errorf("%v is %q, want %q", err, got, want)
+		}
 	}
-	oneLine(t, got.errs)
 }
 
 func TestTheTokenIsSentAndAFlagCountsBeforeTheEnvironment(t *testing.T) {

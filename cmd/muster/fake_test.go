@@ -31,7 +31,7 @@ func (n *fakeNode) answer(pattern string, status int, body string, args ...any) 
 	if len(args) > 0 {
 		body = fmt.Sprintf(body, args...)
 	}
-	n.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+	n.mux.HandleFunc(pattern, func(w http.ResponseWriter, _ *http.Request) {
 		if status >= 400 {
 			w.Header().Set("Content-Type", "application/problem+json")
 		}
@@ -74,7 +74,7 @@ const (
 const notFound = `{"type":"/problems/instance-not-found","title":"No such instance","status":404,` +
 	`"detail":"service \"payments\" has no instance \"nope\" in namespace \"default\"","code":"instance-not-found"}`
 
-// fakeCluster is four nodes: n1 and n2 agree, n3 differs from them in two records, n4 is not there.
+// fakeCluster is four nodes: n1 and n2 agree, n3 differs from them in three records, of which one is the same write and yet another state, n4 is not there.
 func fakeCluster(t *testing.T) (n1, n2, n3 *fakeNode, gone string) {
 	t.Helper()
 	n1, n2, n3 = newFakeNode(t), newFakeNode(t), newFakeNode(t)
@@ -85,10 +85,10 @@ func fakeCluster(t *testing.T) (n1, n2, n3 *fakeNode, gone string) {
 	n2.answer("GET "+pathNode, 200, nodeBody, "n2", "149ab6e9bbac37ef", "1-9")
 	n3.answer("GET "+pathNode, 200, nodeBody, "n3", "00000000deadbeef", "1-7")
 	same := fmt.Sprintf(recordBody, "p1", 3, "")
-	all := `{"index":1,"records":[` + same + "," + fmt.Sprintf(recordBody, "p2", 8, "evicted") + "," + fmt.Sprintf(recordBody, "p3", 9, "") + "]}"
+	all := `{"index":1,"records":[` + same + "," + fmt.Sprintf(recordBody, "p2", 8, "evicted") + "," + fmt.Sprintf(recordBody, "p3", 9, "") + "," + fmt.Sprintf(recordBody, "p4", 6, "") + "]}"
 	n1.answer("GET "+pathRecords, 200, all)
 	n2.answer("GET "+pathRecords, 200, all)
-	n3.answer("GET "+pathRecords, 200, `{"index":1,"records":[`+same+","+fmt.Sprintf(recordBody, "p2", 2, "")+"]}")
+	n3.answer("GET "+pathRecords, 200, `{"index":1,"records":[`+same+","+fmt.Sprintf(recordBody, "p2", 2, "")+","+fmt.Sprintf(recordBody, "p4", 6, "deregistered")+"]}")
 	return n1, n2, n3, gone
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -26,7 +27,7 @@ func (n *scriptedNode) RoundTrip(req *http.Request) (*http.Response, error) {
 	status := n.answer(req.Method, at)
 	n.log = append(n.log, fmt.Sprintf("%v %s %d", at, req.Method, status))
 	if status == 0 {
-		return nil, &net.OpError{Op: "dial", Err: fmt.Errorf("connection refused")}
+		return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")}
 	}
 	body := `{"id":"p1","ttl":"30s"}`
 	if status >= 400 {
@@ -108,13 +109,33 @@ func TestANodeThatIsAwayIsTriedMoreAndMoreSeldomAndToldOfOnce(t *testing.T) {
 }
 
 func TestANodeThatIsAwayFromTheStartGetsTheRegistrationLater(t *testing.T) {
-	log, warnings := keep(t, 4*time.Second, func(_ string, at time.Duration) int {
+	log, warnings := keep(t, time.Minute, func(_ string, at time.Duration) int {
 		if at < 2*time.Second {
 			return 0
 		}
 		return 201
 	})
-	if last := log[len(log)-1]; !strings.HasSuffix(last, "POST 201") || !strings.Contains(warnings, "is back") {
-		t.Errorf("%v, %s", log, warnings)
+	all := strings.Join(log, ", ")
+	if strings.Count(all, "POST 201") != 1 || !strings.Contains(all, "PUT 201") || strings.Contains(all, "PUT 0") {
+		t.Errorf("it asked %s", all)
+	}
+	if strings.Count(warnings, "\n") != 1 || !strings.Contains(warnings, "is back") {
+		t.Errorf("it said %s", warnings)
+	}
+}
+
+func TestARegistrationThatIsLostWhileTheNodeGoesAwayIsMadeAgainLater(t *testing.T) {
+	log, _ := keep(t, 11*time.Second, func(method string, at time.Duration) int {
+		switch {
+		case method == "PUT":
+			return 404
+		case at == 10*time.Second:
+			return 0
+		default:
+			return 201
+		}
+	})
+	if len(log) < 4 || log[1] != "10s PUT 404" || log[2] != "10s POST 0" || !strings.HasSuffix(log[3], "POST 201") {
+		t.Errorf("it asked %v", log)
 	}
 }

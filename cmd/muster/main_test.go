@@ -56,7 +56,10 @@ func command(what string, args []string) int {
 		caught := make(chan os.Signal, 1)
 		signal.Notify(caught, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT)
 		fmt.Println("waiting")
-		return 40 + int((<-caught).(syscall.Signal))
+		if sig, ok := (<-caught).(syscall.Signal); ok {
+			return 40 + int(sig)
+		}
+		return 99
 	default:
 		return 99
 	}

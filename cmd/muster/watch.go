@@ -78,13 +78,12 @@ func (w *watcher) run(ctx context.Context) error {
 	w.retry = watchRetry
 	for {
 		err := w.follow(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil && !w.comesBack(err) {
+		switch {
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // To be interrupted is how a watch ends.
+		case err != nil && !w.comesBack(err):
 			return err
-		}
-		if !w.away {
+		case !w.away:
 			w.away = true
 			w.app.warn("lost %s: waiting for it to come back", w.remote.base)
 		}
@@ -127,7 +126,7 @@ func (w *watcher) follow(ctx context.Context) error {
 			w.retry = events.retry
 		}
 		if err != nil {
-			return nil //nolint:nilerr // However a connection ends, the next one goes on from its last event.
+			return nil // However a connection ends, the next one goes on from its last event.
 		}
 		if err := w.print(ev); err != nil {
 			return err
@@ -151,7 +150,7 @@ func (w *watcher) print(ev event) error {
 	if err := json.Unmarshal([]byte(ev.data), &c); err != nil || !strings.HasPrefix(ev.data, "{") {
 		return fmt.Errorf("%s did not answer as a Muster node does: %q is no event", w.remote.base, ev.data)
 	}
-	text := ""
+	var text string
 	switch w.app.client.output {
 	case formatJSON:
 		text = withType(ev) + "\n"
@@ -165,9 +164,11 @@ func (w *watcher) print(ev event) error {
 		if ev.kind != "snapshot" {
 			c.Instances = []instance{c.Instance}
 		}
+		var lines strings.Builder
 		for _, i := range c.Instances {
-			text += line(ev.kind, i, c.Cause)
+			lines.WriteString(line(ev.kind, i, c.Cause))
 		}
+		text = lines.String()
 	}
 	return w.app.write(text)
 }

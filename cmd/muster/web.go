@@ -33,7 +33,7 @@ const (
 // listen opens every address, or none.
 func listen(ctx context.Context, addresses []string) (*web, error) {
 	w := &web{failed: make(chan error, len(addresses))}
-	w.closing, w.end = context.WithCancel(context.Background())
+	w.closing, w.end = context.WithCancel(context.WithoutCancel(ctx))
 	var lc net.ListenConfig
 	for _, address := range addresses {
 		l, err := lc.Listen(ctx, "tcp", address)
@@ -63,9 +63,9 @@ func (w *web) serve(handler http.Handler, log *slog.Logger) {
 
 // stop ends streams, accepts nothing more and lets requests in flight finish; those that take too long are cut off, and
 // then the error says so.
-func (w *web) stop() error {
+func (w *web) stop(ctx context.Context) error {
 	w.end()
-	ctx, cancel := context.WithTimeout(context.Background(), requestsGrace)
+	ctx, cancel := context.WithTimeout(ctx, requestsGrace)
 	defer cancel()
 	err := w.server.Shutdown(ctx)
 	if err != nil {

@@ -128,7 +128,8 @@ func isPlain(s string) bool {
 	for i := range len(s) {
 		c := s[i]
 		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
-		if !letter && (i == 0 || !(c >= '0' && c <= '9') && !strings.ContainsRune("_./ -", rune(c))) {
+		inside := i > 0 && (c >= '0' && c <= '9' || strings.IndexByte("_./ -", c) >= 0)
+		if !letter && !inside {
 			return false
 		}
 	}

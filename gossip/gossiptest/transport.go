@@ -81,7 +81,12 @@ func (t *Transport) WriteTo(b []byte, addr string) (time.Time, error) {
 	}
 	for range copies {
 		buf := append([]byte(nil), b...)
-		time.AfterFunc(n.delayLocked(), func() { n.deliver(t, addr, buf) })
+		// A goroutine that sleeps, and not time.AfterFunc: of those a bubble runs so many here that the race detector of
+		// Go 1.26 crashes now and then, where the runtime starts their goroutines.
+		go func(delay time.Duration) {
+			time.Sleep(delay)
+			n.deliver(t, addr, buf)
+		}(n.delayLocked())
 	}
 	return now, nil
 }

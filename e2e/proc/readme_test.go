@@ -1,0 +1,113 @@
+package proc
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+const repository = "../.."
+
+func readme(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(repository, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// blocks are the code blocks of the README whose opening line says so.
+func blocks(t *testing.T, opening string) []string {
+	t.Helper()
+	var found []string
+	for _, m := range regexp.MustCompile("(?ms)^```"+opening+"\n(.*?)^```$").FindAllStringSubmatch(readme(t), -1) {
+		found = append(found, m[1])
+	}
+	if len(found) == 0 {
+		t.Fatalf("the README has no block %q", opening)
+	}
+	return found
+}
+
+// The quick start does what it says, word for word, on other ports.
+func TestQuickStartOfTheReadmeWorks(t *testing.T) {
+	script := strings.Join(blocks(t, "sh quickstart"), "\n")
+	dir := t.TempDir()
+	if err := os.Symlink(binary(t), filepath.Join(dir, "muster")); err != nil {
+		t.Fatal(err)
+	}
+	script = strings.Replace(script, "go build -o muster ./cmd/muster\n", "", 1)
+	ports := map[string]string{}
+	for _, port := range []string{"7946", "7947", "7948", "8761", "8762", "8763"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ports[port] = l.Addr().String()
+		_ = l.Close()
+		script = strings.ReplaceAll(script, "127.0.0.1:"+port, ports[port])
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	// Job control makes %1 mean what it means at a prompt; at the end every job is ended, and waited for.
+	cmd := exec.CommandContext(ctx, "bash", "-c", "set -m\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n"+script)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "MUSTER_BIND="+ports["7946"], "MUSTER_HTTP="+ports["8761"], "MUSTER_SERVER=http://"+ports["8761"])
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v", err)
+	}
+	got := string(out)
+	for _, want := range []string{
+		`(?m)^n3 +dc1 +- +alive `,
+		`(?m)^payments-127.0.0.1-8080 .* dc1/n1$`,
+		`(?m)^payments-127.0.0.1-8080 .* dc1/n2$`,
+		`(?m)^n1 +agrees .* 1 +-$`,
+		`(?m)^n2 +agrees .* 1 +-$`,
+		`(?m)^n3 +agrees .* 1 +-$`,
+	} {
+		if !regexp.MustCompile(want).MatchString(got) {
+			t.Errorf("nothing in the output is like %s", want)
+		}
+	}
+	if t.Failed() {
+		t.Logf("script:\n%s\noutput:\n%s", script, got)
+	}
+}
+
+// The program in the README compiles against the module as it is.
+func TestGoSnippetOfTheReadmeCompiles(t *testing.T) {
+	root, err := filepath.Abs(repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, snippet := range blocks(t, "go") {
+		dir := t.TempDir()
+		source := filepath.Join(dir, "main.go")
+		if err := os.WriteFile(source, []byte(snippet), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		// The overlay puts the file into the module without touching the tree.
+		overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(root, "e2e", "snippet", "main.go"): source}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(dir, "overlay.json")
+		if err := os.WriteFile(file, overlay, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("go", "build", "-overlay", file, "-o", os.DevNull, "./e2e/snippet")
+		cmd.Dir = root
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s\nin\n%s", err, out, snippet)
+		}
+	}
+}
