@@ -2,7 +2,6 @@ package selfpreserve
 
 import (
 	"cmp"
-	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"strconv"
@@ -44,7 +43,7 @@ var benchSizes = []int{1e2, 1e4, 1e6}
 // BenchmarkRenew is one renewal, in random order of keys.
 func BenchmarkRenew(b *testing.B) {
 	for _, n := range benchSizes {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			k, keys := fill(b, n)
 			rand.New(rand.NewPCG(3, 4)).Shuffle(n, func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
 			now, i := k.now, 0
@@ -64,7 +63,7 @@ func BenchmarkRenew(b *testing.B) {
 // each heartbeat.
 func BenchmarkSteady(b *testing.B) {
 	for _, n := range benchSizes {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			k, keys := fill(b, n)
 			now, gap, i := k.now, benchTTL/2/time.Duration(n), 0
 			b.ReportAllocs()
@@ -86,7 +85,7 @@ func BenchmarkSteady(b *testing.B) {
 // BenchmarkTurnover is one lease that is granted, never renewed, evicted and forgotten, beside n that are well.
 func BenchmarkTurnover(b *testing.B) {
 	for _, n := range benchSizes {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			k, _ := fill(b, n)
 			k.rule.threshold = 0 // every expired lease goes
 			now, i := k.now, 0

@@ -2,9 +2,9 @@ package selfpreserve
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -107,10 +107,10 @@ func TestACutTakesNoMoreThanIsTolerated(t *testing.T) {
 		for i := range n {
 			at := time.Duration(rapid.IntRange(0, 1000).Draw(t, "phase")) * ttl / 1000
 			interval := time.Duration(rapid.IntRange(100, 1000).Draw(t, "interval")) * ttl / 1000
-			if err := k.Grant(0, fmt.Sprint(i), Lease{TTL: ttl, Interval: interval}); err != nil {
+			if err := k.Grant(0, strconv.Itoa(i), Lease{TTL: ttl, Interval: interval}); err != nil {
 				t.Fatal(err)
 			}
-			l := k.leases[fmt.Sprint(i)]
+			l := k.leases[strconv.Itoa(i)]
 			l.base, l.renewed = at, at // as if renewed at its phase; its timer is early, which is allowed
 		}
 		gone := 0
@@ -517,7 +517,7 @@ func TestHistoryAndTableAreBounded(t *testing.T) {
 	}
 	// A client that registers anew all the time, each time with another TTL and zone, leaves nothing behind.
 	for i := range 10_000 {
-		l := Lease{TTL: time.Hour >> (i % 20), Zone: fmt.Sprint(i), Service: fmt.Sprint(i), Inherited: i%2 == 0}
+		l := Lease{TTL: time.Hour >> (i % 20), Zone: strconv.Itoa(i), Service: strconv.Itoa(i), Inherited: i%2 == 0}
 		if err := w.k.Grant(w.now, "one", l); err != nil {
 			t.Fatal(err)
 		}

@@ -33,7 +33,7 @@ func drawOps(t *rapid.T) []op {
 	}
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) op {
 		o := op{
-			after: rapid.SampledFrom([]time.Duration{0, 0, 250, 500, 1000, 1750}).Draw(t, "after") * time.Millisecond,
+			after: time.Duration(rapid.SampledFrom([]int{0, 0, 250, 500, 1000, 1750}).Draw(t, "after")) * time.Millisecond,
 			kind:  rapid.SampledFrom(kinds).Draw(t, "kind"),
 			key:   rapid.SampledFrom(keys).Draw(t, "key"),
 		}
@@ -42,8 +42,8 @@ func drawOps(t *rapid.T) []op {
 			o.lease = Lease{
 				Service:   rapid.SampledFrom([]string{"s", "t"}).Draw(t, "service"),
 				Zone:      rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "zone"),
-				TTL:       rapid.SampledFrom([]time.Duration{2, 10, 11, 30}).Draw(t, "ttl") * time.Second,
-				Interval:  rapid.SampledFrom([]time.Duration{0, 0, 1, 5, 60}).Draw(t, "interval") * time.Second,
+				TTL:       time.Duration(rapid.SampledFrom([]int{2, 10, 11, 30}).Draw(t, "ttl")) * time.Second,
+				Interval:  time.Duration(rapid.SampledFrom([]int{0, 0, 1, 5, 60}).Draw(t, "interval")) * time.Second,
 				Inherited: rapid.IntRange(0, 4).Draw(t, "inherited") == 0,
 				Embedded:  rapid.Bool().Draw(t, "embedded"),
 			}
@@ -52,7 +52,7 @@ func drawOps(t *rapid.T) []op {
 		case "evidence":
 			o.find = Finding(rapid.IntRange(0, 2).Draw(t, "finding"))
 		case "wait":
-			o.after = rapid.SampledFrom([]time.Duration{1, 2, 5, 8, 15, 25}).Draw(t, "wait") * time.Second
+			o.after = time.Duration(rapid.SampledFrom([]int{1, 2, 5, 8, 15, 25}).Draw(t, "wait")) * time.Second
 		}
 		return o
 	}), length, length).Draw(t, "ops")

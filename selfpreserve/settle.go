@@ -24,7 +24,7 @@ func (k *Keeper[K]) settle() {
 	if len(k.unsettled) > 1 {
 		slices.SortFunc(k.unsettled, func(a, b *scope[K]) int { return cmp.Compare(a.name, b.name) })
 	}
-	for i := 0; i < len(k.unsettled); i++ { // grows while zones change state
+	for i := 0; i < len(k.unsettled); i++ { //nolint:intrange // Grows while zones change state.
 		freed = k.judge(k.unsettled[i], freed)
 	}
 	clear(k.unsettled)

@@ -140,7 +140,7 @@ func (k *Keeper[K]) silence(l *lease[K]) {
 		k.countAt(l.zone, l.band, counts{band: 1}, 0)
 	}
 	s := k.scopeOf(l)
-	l.place = int32(len(s.silent)) //nolint:gosec // Two billion leases do not fit in memory.
+	l.place = int32(len(s.silent)) // Two billion leases do not fit in memory.
 	s.silent = append(s.silent, l)
 }
 

@@ -125,7 +125,7 @@ func (f *Fake) Changed() <-chan struct{} { return f.catalog.Changed() }
 // WatchFrom yields the changes after since; a snapshot first if it cannot go on from there.
 func (f *Fake) WatchFrom(ctx context.Context, namespace, service string, since muster.Index) iter.Seq[muster.Event] {
 	watched := func(key muster.Key) bool {
-		return service == "" || key.Namespace == namespace && key.Service == service
+		return key.Namespace == namespace && (service == "" || key.Service == service)
 	}
 	return func(yield func(muster.Event) bool) {
 		for {

@@ -11,7 +11,7 @@ import (
 
 // members lists the nodes that this one knows.
 func (a *API) members(w http.ResponseWriter, r *http.Request) error {
-	q, err := parseQuery(r, wanOnly)
+	q, err := parseQuery(r, acceptWAN)
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ func (a *API) members(w http.ResponseWriter, r *http.Request) error {
 
 // forceLeave forgets a failed member at this node.
 func (a *API) forceLeave(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parseQuery(r, noParameters); err != nil {
+	if _, err := parseQuery(r, acceptNothing); err != nil {
 		return err
 	}
 	name := r.PathValue("name")
@@ -41,7 +41,7 @@ func (a *API) forceLeave(w http.ResponseWriter, r *http.Request) error {
 
 // selfPreservation says what is kept, and why.
 func (a *API) selfPreservation(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parseQuery(r, noParameters); err != nil {
+	if _, err := parseQuery(r, acceptNothing); err != nil {
 		return err
 	}
 	s := a.node.SelfPreservation()
@@ -51,7 +51,7 @@ func (a *API) selfPreservation(w http.ResponseWriter, r *http.Request) error {
 
 // info is what the node says of itself.
 func (a *API) info(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parseQuery(r, noParameters); err != nil {
+	if _, err := parseQuery(r, acceptNothing); err != nil {
 		return err
 	}
 	i := a.node.Info()
@@ -63,7 +63,7 @@ func (a *API) info(w http.ResponseWriter, r *http.Request) error {
 
 // records lists the version of every register, for comparing nodes.
 func (a *API) records(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parseQuery(r, noParameters); err != nil {
+	if _, err := parseQuery(r, acceptNothing); err != nil {
 		return err
 	}
 	return answer(w, struct {
@@ -74,7 +74,7 @@ func (a *API) records(w http.ResponseWriter, r *http.Request) error {
 
 // events streams what happens at the node.
 func (a *API) events(w http.ResponseWriter, r *http.Request) error {
-	q, err := parseQuery(r, sinceOnly)
+	q, err := parseQuery(r, acceptSince)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ func about(err error, key muster.Key) error {
 
 // heartbeat renews a lease. It is most of what a registry is asked, so it allocates next to nothing.
 func (a *API) heartbeat(w http.ResponseWriter, r *http.Request) error {
-	q, err := parseQuery(r, namespaceOnly)
+	q, err := parseQuery(r, acceptNamespace)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (a *API) renew(w http.ResponseWriter, r *http.Request, key muster.Key) erro
 
 // deregister takes an instance out.
 func (a *API) deregister(w http.ResponseWriter, r *http.Request) error {
-	q, err := parseQuery(r, namespaceOnly)
+	q, err := parseQuery(r, acceptNamespace)
 	if err != nil {
 		return err
 	}

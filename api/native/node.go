@@ -39,7 +39,7 @@ type Node interface {
 	// Index is when anything last changed; Changed is closed once anything does.
 	Index() muster.Index
 	Changed() <-chan struct{}
-	// WatchFrom yields the changes of a service, or of all if service is "", that came after since; a snapshot first if
+	// WatchFrom yields the changes of a service, or of all of the namespace if service is "", that came after since; a snapshot first if
 	// it cannot go on from there. It ends with ctx, or with the node.
 	WatchFrom(ctx context.Context, namespace, service string, since muster.Index) iter.Seq[muster.Event]
 

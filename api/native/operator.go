@@ -26,7 +26,7 @@ func (a *API) clearStatus(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) override(w http.ResponseWriter, r *http.Request, status muster.Status) error {
-	q, err := parseQuery(r, namespaceOnly)
+	q, err := parseQuery(r, acceptNamespace)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func decodeStatus(body []byte) (status muster.Status, err error) {
 
 // patchMetadata changes metadata by a JSON merge patch: a string sets a key, null removes it.
 func (a *API) patchMetadata(w http.ResponseWriter, r *http.Request) error {
-	q, err := parseQuery(r, namespaceOnly)
+	q, err := parseQuery(r, acceptNamespace)
 	if err != nil {
 		return err
 	}

@@ -19,11 +19,14 @@ const (
 	maxWait     = 10 * time.Minute
 )
 
+// anyNamespace is the namespace of those who want services of all of them.
+const anyNamespace = "*"
+
 // query is what a client asks for in the query part of a URL.
 type query struct {
 	values url.Values // as given
 
-	namespace string // "*" is all of them, where that is accepted
+	namespace string // anyNamespace is all of them, where that is accepted
 	filter    filter
 	near      bool
 	failover  bool
@@ -39,23 +42,31 @@ type query struct {
 // given is a parameter as the client gave it, empty if it did not.
 func (q *query) given(name string) string { return q.values.Get(name) }
 
-// Which parameters a path takes.
+// accepted is which parameters a path takes, and whether it takes * for a namespace.
+type accepted struct {
+	names         []string
+	allNamespaces bool
+}
+
+// instanceFilters are the parameters that choose among instances, pollParameters those of an answer that can be waited
+// for.
 var (
-	noParameters      []string
-	namespaceOnly     = []string{"namespace"}
-	wanOnly           = []string{"wan"}
-	sinceOnly         = []string{"since"}
-	heartbeatShort    = []string{"id", "name", "namespace"}
-	pollParameters    = []string{"since", "wait", "limit", "offset"}
-	listParameters    = slices.Concat(instanceFilters, pollParameters)
-	serviceParameters = slices.Concat(instanceFilters, []string{"near", "failover"}, pollParameters)
-	watchParameters   = slices.Concat([]string{"service", "since"}, instanceFilters)
-	listShort         = slices.Concat([]string{"name"}, listParameters)
-	serviceShort      = slices.Concat([]string{"name"}, serviceParameters)
+	instanceFilters = []string{"namespace", "dc", "zone", "tag", "status", "healthy", "preserved"}
+	pollParameters  = []string{"since", "wait", "limit", "offset"}
 )
 
-// instanceFilters are the parameters that choose among instances.
-var instanceFilters = []string{"namespace", "dc", "zone", "tag", "status", "healthy", "preserved"}
+var (
+	acceptNothing   = accepted{}
+	acceptNamespace = accepted{names: []string{"namespace"}}
+	acceptWAN       = accepted{names: []string{"wan"}}
+	acceptSince     = accepted{names: []string{"since"}}
+	acceptID        = accepted{names: []string{"id", "name", "namespace"}}
+	acceptList      = accepted{names: slices.Concat(instanceFilters, pollParameters), allNamespaces: true}
+	acceptService   = accepted{names: slices.Concat(instanceFilters, []string{"near", "failover"}, pollParameters)}
+	acceptWatch     = accepted{names: slices.Concat([]string{"service", "since"}, instanceFilters)}
+	acceptShortList = accepted{names: slices.Concat([]string{"name"}, acceptList.names), allNamespaces: true}
+	acceptShortName = accepted{names: slices.Concat([]string{"name"}, acceptService.names)}
+)
 
 // parameters says how each parameter is read. The result completes a sentence that says what is wrong, empty if nothing.
 var parameters = map[string]func(q *query, value string) (problem string){
@@ -104,14 +115,14 @@ var parameters = map[string]func(q *query, value string) (problem string){
 
 // parseQuery reads the query of a request that takes the given parameters, and no others: one that is misspelt and
 // ignored would pass for a filter that matches everything. The error is a *Problem that names all that are at fault.
-func parseQuery(r *http.Request, accepted []string) (query, error) {
+func parseQuery(r *http.Request, takes accepted) (query, error) {
 	if r.URL.RawQuery == "" {
 		return query{namespace: muster.DefaultNamespace, wait: defaultWait}, nil
 	}
-	return parseGiven(r, accepted)
+	return parseGiven(r, takes)
 }
 
-func parseGiven(r *http.Request, accepted []string) (query, error) {
+func parseGiven(r *http.Request, takes accepted) (query, error) {
 	q := query{namespace: muster.DefaultNamespace, wait: defaultWait}
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -120,8 +131,8 @@ func parseGiven(r *http.Request, accepted []string) (query, error) {
 	q.values = values
 	var bad []Field
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if !slices.Contains(accepted, name) {
-			bad = append(bad, Field{name, "is not a parameter of this path, which takes " + orNone(accepted)})
+		if !slices.Contains(takes.names, name) {
+			bad = append(bad, Field{name, "is not a parameter of this path, which takes " + orNone(takes.names)})
 			continue
 		}
 		if len(values[name]) > 1 && name != "tag" {
@@ -133,6 +144,9 @@ func parseGiven(r *http.Request, accepted []string) (query, error) {
 				bad = append(bad, Field{name, problem})
 			}
 		}
+	}
+	if q.namespace == anyNamespace && !takes.allNamespaces {
+		bad = append(bad, Field{"namespace", "must be one namespace: this path does not take *"})
 	}
 	if q.failover && q.filter.dc == anyDatacenter {
 		bad = append(bad, Field{"failover", "has no meaning with dc=*, which gives all data centres already"})

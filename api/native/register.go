@@ -13,7 +13,7 @@ import (
 
 // register takes a registration: 201 if the instance is new, 200 if it replaces one.
 func (a *API) register(w http.ResponseWriter, r *http.Request) error {
-	q, err := parseQuery(r, namespaceOnly)
+	q, err := parseQuery(r, acceptNamespace)
 	if err != nil {
 		return err
 	}

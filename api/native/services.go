@@ -17,7 +17,7 @@ const (
 
 // listServices answers with the services that have instances which the query chooses.
 func (a *API) listServices(w http.ResponseWriter, r *http.Request) error {
-	q, err := parseQuery(r, listParameters)
+	q, err := parseQuery(r, acceptList)
 	if err != nil {
 		return err
 	}
@@ -71,9 +71,6 @@ func (a *API) appendServices(b []byte, all *muster.Overview, q *query) []byte {
 	return append(b, "]}\n"...)
 }
 
-// anyNamespace is the namespace of those who want services of all of them.
-const anyNamespace = "*"
-
 func (a *API) memoRow(view *muster.View) []byte { return a.row(view, &filter{}) }
 
 // row is a service in the list of services; empty if f chooses none of its instances.
@@ -101,7 +98,7 @@ func (a *API) row(view *muster.View, f *filter) []byte {
 
 // getService answers with the instances of a service that the query chooses; none is an answer too.
 func (a *API) getService(w http.ResponseWriter, r *http.Request) error {
-	q, err := parseQuery(r, serviceParameters)
+	q, err := parseQuery(r, acceptService)
 	if err != nil {
 		return err
 	}
@@ -185,7 +182,7 @@ func preserved(instances []found) (n int) {
 
 // getInstance answers with one instance and what this node knows of its lease.
 func (a *API) getInstance(w http.ResponseWriter, r *http.Request) error {
-	q, err := parseQuery(r, namespaceOnly)
+	q, err := parseQuery(r, acceptNamespace)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 
 // shortRegister takes {"id", "name", "address": "host:port", "ttl": seconds}.
 func (a *API) shortRegister(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parseQuery(r, noParameters); err != nil {
+	if _, err := parseQuery(r, acceptNothing); err != nil {
 		return err
 	}
 	body, err := a.body(w, r)
@@ -86,7 +86,7 @@ func (d *decoder) hostPort(field, s string) (host string, port int) {
 
 // shortHeartbeat renews by id; the service has to be named only if several have an instance of that id.
 func (a *API) shortHeartbeat(w http.ResponseWriter, r *http.Request) error {
-	q, err := parseQuery(r, heartbeatShort)
+	q, err := parseQuery(r, acceptID)
 	if err != nil {
 		return err
 	}
@@ -123,11 +123,11 @@ func (a *API) servicesOf(key muster.Key) (names []string) {
 // shortServices is the list of services, or with name the instances of one.
 func (a *API) shortServices(w http.ResponseWriter, r *http.Request) error {
 	named := r.URL.Query().Has("name")
-	accepted := listShort
+	takes := acceptShortList
 	if named {
-		accepted = serviceShort
+		takes = acceptShortName
 	}
-	q, err := parseQuery(r, accepted)
+	q, err := parseQuery(r, takes)
 	if err != nil {
 		return err
 	}

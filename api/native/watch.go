@@ -7,9 +7,9 @@ import (
 	"github.com/musterhq/muster"
 )
 
-// watch streams the changes of a service, or of all: a snapshot, then what changes.
+// watch streams the changes of a service, or of all of a namespace: a snapshot, then what changes.
 func (a *API) watch(w http.ResponseWriter, r *http.Request) error {
-	q, err := parseQuery(r, watchParameters)
+	q, err := parseQuery(r, acceptWatch)
 	if err != nil {
 		return err
 	}
@@ -17,16 +17,13 @@ func (a *API) watch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if q.namespace == anyNamespace && q.given("service") != "" {
-		return parameterProblem(Field{"namespace", "must be one namespace to watch one service"})
-	}
 	if err := a.waiting.enter(waitWatch); err != nil {
 		return err
 	}
 	defer a.waiting.leave(waitWatch)
 	s, ctx := a.openStream(w, r)
 	defer s.close()
-	f := watchFilter{filter: &q.filter, namespace: q.namespace, dc: a.dc}
+	f := watchFilter{filter: &q.filter, dc: a.dc}
 	for ev := range a.node.WatchFrom(ctx, q.namespace, q.given("service"), muster.Index(since)) {
 		kind, ok := f.pass(&ev)
 		if ok && !s.send(a.encodeEvent(&ev, kind, &f)) {
@@ -41,9 +38,8 @@ func (a *API) watch(w http.ResponseWriter, r *http.Request) error {
 // that it remembers nothing of, after the watcher came back, the watcher is told once.
 type watchFilter struct {
 	*filter
-	namespace string
-	dc        string
-	outside   map[muster.Key]bool
+	dc      string
+	outside map[muster.Key]bool
 }
 
 // pass is the type of the event for the watcher; false if there is nothing to tell.
@@ -58,9 +54,6 @@ func (f *watchFilter) pass(ev *muster.Event) (muster.EventType, bool) {
 		return ev.Type, true
 	}
 	inst := ev.Instance
-	if f.namespace != anyNamespace && inst.Namespace != f.namespace {
-		return "", false
-	}
 	key := inst.Key()
 	outside := f.outside[key]
 	switch {
@@ -82,7 +75,7 @@ func (f *watchFilter) pass(ev *muster.Event) (muster.EventType, bool) {
 }
 
 func (f *watchFilter) watched(inst *muster.Instance) bool {
-	return (f.namespace == anyNamespace || inst.Namespace == f.namespace) && f.matches(inst, f.dc)
+	return f.matches(inst, f.dc)
 }
 
 func (f *watchFilter) leave(inst *muster.Instance) {

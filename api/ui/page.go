@@ -132,6 +132,8 @@ func sentences(s muster.SelfPreservation) (out []string) {
 	for _, scope := range s.Scopes {
 		name := "Zone " + strings.TrimPrefix(scope.Name, "zone:")
 		switch scope.Name {
+		case "zone:":
+			name = "Instances without a zone"
 		case "node":
 			name = "This node as a whole"
 		case "datacenter":

@@ -116,6 +116,7 @@ func TestSelfPreservationIsToldInSentences(t *testing.T) {
 		want   string
 	}{
 		{nil, "This node holds no lease, so there is nothing to preserve."},
+		{[]muster.Scope{{Name: "zone:", State: "NORMAL"}}, "Instances without a zone: normal. 0 of 0 leases renew."},
 		{
 			[]muster.Scope{{Name: "node", State: "NORMAL", Expected: 3, Renewed: 3}},
 			"This node as a whole: normal. 3 of 3 leases renew.",

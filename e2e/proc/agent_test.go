@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -147,7 +148,7 @@ func (a *agent) call(method, path string, body any) (int, []byte, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	b, err := io.ReadAll(res.Body)
 	return res.StatusCode, b, err
 }
@@ -159,10 +160,8 @@ func (a *agent) must(method, path string, body any, want ...int) []byte {
 	if err != nil {
 		a.t.Fatalf("%s %s at %s: %v", method, path, a.name, err)
 	}
-	for _, w := range want {
-		if status == w {
-			return b
-		}
+	if slices.Contains(want, status) {
+		return b
 	}
 	a.t.Fatalf("%s %s at %s: %d, want %v: %s", method, path, a.name, status, want, b)
 	return nil

@@ -20,7 +20,7 @@ func (a *agent) watch(service string, started chan<- struct{}, f func(event) boo
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
 		return fmt.Errorf("status %d", res.StatusCode)
 	}
