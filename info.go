@@ -1,6 +1,7 @@
 package muster
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -25,12 +26,16 @@ func (n *Node) Members() []Member {
 }
 
 // ForceLeave makes this node forget a member that has failed or left: it is not tried any more, and not listed.
-// ErrUnknownMember if there is none of that name; an error if it is alive.
+// ErrUnknownMember if there is none of that name, ErrMemberAlive if it is alive.
 func (n *Node) ForceLeave(name string) error {
 	if _, ok := n.pool.Members().Get(name); !ok {
 		return fmt.Errorf("%w: %s", ErrUnknownMember, name)
 	}
-	return n.pool.ForceLeave(name)
+	err := n.pool.ForceLeave(name)
+	if errors.Is(err, lan.ErrAlive) {
+		return fmt.Errorf("%w: %s", ErrMemberAlive, name)
+	}
+	return err
 }
 
 // SelfPreservation says what this node keeps, and why.

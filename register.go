@@ -18,7 +18,7 @@ func (l *Lease) Key() Key { return l.key }
 func (l *Lease) Deregister(ctx context.Context) error { return l.n.Remove(ctx, l.key) }
 
 // Register registers an instance that lives in this process: the node renews it as long as the process lives, and the
-// other nodes take it out when this node dies. The error is an *Invalid with every field at fault, or ErrClosed.
+// other nodes take it out when this node dies. The error is an *InvalidError with every field at fault, or ErrClosed.
 func (n *Node) Register(ctx context.Context, inst Instance) (*Lease, error) {
 	stored, _, err := n.register(ctx, inst, true)
 	if err != nil {
@@ -28,7 +28,7 @@ func (n *Node) Register(ctx context.Context, inst Instance) (*Lease, error) {
 }
 
 // Put registers an instance whose client will renew it, with Renew at any node. created is false if it replaced one of
-// the same key. The error is an *Invalid with every field at fault, ErrNotReady or ErrClosed.
+// the same key. The error is an *InvalidError with every field at fault, ErrNotReady or ErrClosed.
 func (n *Node) Put(ctx context.Context, inst Instance) (stored InstanceDetail, created bool, err error) {
 	if !n.ready.Load() {
 		return InstanceDetail{}, false, n.unready()
@@ -108,7 +108,7 @@ func (n *Node) SetOverride(ctx context.Context, key Key, status Status) (Instanc
 	return n.Detail(key)
 }
 
-// PatchMetadata changes an instance's metadata: nil removes a key. ErrNotFound, ErrNotReady, ErrClosed or an *Invalid.
+// PatchMetadata changes an instance's metadata: nil removes a key. ErrNotFound, ErrNotReady, ErrClosed or an *InvalidError.
 func (n *Node) PatchMetadata(ctx context.Context, key Key, patch map[string]*string) (InstanceDetail, error) {
 	if !n.ready.Load() {
 		return InstanceDetail{}, n.unready()

@@ -566,7 +566,7 @@ func TestPatchedMetadataLeavesHomeAndLeaseAlone(t *testing.T) {
 	w.want("s", 0, 0) // Its clock was not touched: 3 s after the registration it is gone.
 	long := string(make([]byte, 2000))
 	w.register("n1", "s", 1, 3*time.Second)
-	var inv *muster.Invalid
+	var inv *muster.InvalidError
 	if err := w.reps["n1"].PatchMetadata(w.moment(), key, map[string]*string{"k": &long}); !errors.As(err, &inv) {
 		t.Fatalf("a value too long: %v", err)
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // Register takes a registration. The instance belongs to the replica afterwards. embedded says that it lives in this
-// process, which renews it by living. The error is an *Invalid; then nothing has changed.
+// process, which renews it by living. The error is an *InvalidError; then nothing has changed.
 func (r *Replica) Register(at Moment, inst *Instance, embedded bool) (stored *Instance, created bool, err error) {
 	if err := inst.Complete(); err != nil {
 		return nil, false, err
@@ -79,7 +79,7 @@ func (r *Replica) SetOverride(at Moment, key Key, s Status) error {
 }
 
 // PatchMetadata changes metadata: a nil value removes its key. Home, lease and time of registration stay as they are.
-// ErrNotFound if there is no such instance, an *Invalid if the result is not valid.
+// ErrNotFound if there is no such instance, an *InvalidError if the result is not valid.
 func (r *Replica) PatchMetadata(at Moment, key Key, patch map[string]*string) error {
 	body := r.registration(key)
 	if body == nil {

@@ -25,8 +25,8 @@ type (
 	Status = catalog.Status
 	// Check is a health check of an instance.
 	Check = catalog.Check
-	// Invalid is the error of a registration that cannot be taken: every field at fault.
-	Invalid = catalog.Invalid
+	// InvalidError is the error of a registration that cannot be taken: every field at fault.
+	InvalidError = catalog.InvalidError
 	// FieldError says what is wrong with one field.
 	FieldError = catalog.FieldError
 )
@@ -55,6 +55,8 @@ var (
 	ErrNotReady = errors.New("muster: this node is not ready yet")
 	// ErrClosed says that the node has left or been closed.
 	ErrClosed = errors.New("muster: this node is closed")
+	// ErrMemberAlive says that a member cannot be forgotten because it is alive.
+	ErrMemberAlive = errors.New("muster: the member is alive")
 	// ErrUnknownMember says that no member has that name, alive or remembered.
 	ErrUnknownMember = errors.New("muster: no such member")
 )

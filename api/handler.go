@@ -26,6 +26,9 @@ type Config struct {
 	// Closing, when it is done, ends streams and answers waiting queries, so that a server can shut down without waiting
 	// for them. Nil never does.
 	Closing context.Context
+	// OnLeave makes the node leave and its process end, when a client asks for it by POST /api/v1/leave. It must return at
+	// once. Nil: the request is answered 404, because an embedded node is its program's to stop.
+	OnLeave func()
 }
 
 // Handler is NewHandler with the zero Config.
@@ -57,7 +60,7 @@ func newServer(node Node, cfg Config) *server {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	nat := native.New(node, native.Config{
-		Logger: s.log, MaxBodyBytes: cfg.MaxBodyBytes, MaxWaiting: cfg.MaxWaiting, Closing: cfg.Closing,
+		Logger: s.log, MaxBodyBytes: cfg.MaxBodyBytes, MaxWaiting: cfg.MaxWaiting, Closing: cfg.Closing, OnLeave: cfg.OnLeave,
 	})
 	s.metrics = newMetrics(node, nat.Waiting)
 	nat.Mount(s.handle)

@@ -112,14 +112,19 @@ func TestViewsAreImmutableAndEqualToAMap(t *testing.T) {
 			if v.Len() != len(want) {
 				t.Fatalf("%d instances, want %d", v.Len(), len(want))
 			}
-			for i, inst := range v.Instances() {
+			var all []*Instance
+			for inst, index := range v.All() {
+				all = append(all, inst)
 				if want[inst.ID] != inst {
 					t.Fatalf("%s is another", inst.ID)
 				}
 				got, at := v.Instance(inst.ID)
-				if got != inst || at != v.IndexOf(i) || at > v.Index() {
-					t.Fatalf("by id: %v at %d, by position at %d, view at %d", got, at, v.IndexOf(i), v.Index())
+				if got != inst || at != index || at > v.Index() {
+					t.Fatalf("by id: %v at %d, in turn at %d, view at %d", got, at, index, v.Index())
 				}
+			}
+			if !slices.Equal(all, v.Instances()) {
+				t.Fatal("the two ways to list a view differ")
 			}
 			for _, ch := range v.chunks {
 				if len(ch.inst) == 0 || len(ch.inst) > chunkMax {
@@ -348,7 +353,7 @@ func TestCompleteFillsWhatMayBeLeftOutAndNamesWhatIsWrong(t *testing.T) {
 		c.change(&i)
 		err := i.Complete()
 		var fields []string
-		if inv, ok := errors.AsType[*Invalid](err); ok {
+		if inv, ok := errors.AsType[*InvalidError](err); ok {
 			for _, f := range inv.Fields {
 				fields = append(fields, f.Field)
 			}

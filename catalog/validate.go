@@ -38,11 +38,11 @@ type FieldError struct {
 	Problem string
 }
 
-// Invalid is the error of a registration that cannot be taken: every field at fault. Nothing has been changed.
-type Invalid struct{ Fields []FieldError }
+// InvalidError is the error of a registration that cannot be taken: every field at fault. Nothing has been changed.
+type InvalidError struct{ Fields []FieldError }
 
 // Error lists all fields with what is wrong with them.
-func (e *Invalid) Error() string {
+func (e *InvalidError) Error() string {
 	parts := make([]string, len(e.Fields))
 	for i, f := range e.Fields {
 		parts[i] = f.Field + " " + f.Problem
@@ -51,7 +51,7 @@ func (e *Invalid) Error() string {
 }
 
 // Complete fills what a client may leave out (namespace, id, TTL, weight, status) and validates the rest. The error is
-// an *Invalid that lists every field at fault; the instance may then be partly filled.
+// an *InvalidError that lists every field at fault; the instance may then be partly filled.
 func (i *Instance) Complete() error {
 	if i.Namespace == "" {
 		i.Namespace = DefaultNamespace
@@ -123,7 +123,7 @@ func (i *Instance) validate() error {
 	if v.fields == nil {
 		return nil
 	}
-	return &Invalid{Fields: v.fields}
+	return &InvalidError{Fields: v.fields}
 }
 
 type validator struct {

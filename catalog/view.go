@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"iter"
 	"slices"
 	"sort"
 	"sync/atomic"
@@ -81,15 +82,17 @@ func (v *View) Instance(id string) (*Instance, Index) {
 	return nil, 0
 }
 
-// IndexOf is when the i-th of Instances last changed.
-func (v *View) IndexOf(i int) Index {
-	for _, c := range v.chunks {
-		if i < len(c.index) {
-			return c.index[i]
+// All yields every instance in the order of their ids, with when it last changed.
+func (v *View) All() iter.Seq2[*Instance, Index] {
+	return func(yield func(*Instance, Index) bool) {
+		for _, c := range v.chunks {
+			for i, inst := range c.inst {
+				if !yield(inst, c.index[i]) {
+					return
+				}
+			}
 		}
-		i -= len(c.index)
 	}
-	return 0
 }
 
 // Changed is closed once a newer view of the service exists.

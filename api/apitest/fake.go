@@ -163,11 +163,14 @@ func (f *Fake) Members() []muster.Member {
 func (f *Fake) ForceLeave(name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	before := len(f.members)
-	f.members = slices.DeleteFunc(f.members, func(m muster.Member) bool { return m.Name == name && !m.Self })
-	if len(f.members) == before {
+	i := slices.IndexFunc(f.members, func(m muster.Member) bool { return m.Name == name })
+	switch {
+	case i < 0:
 		return muster.ErrUnknownMember
+	case f.members[i].State == "alive":
+		return muster.ErrMemberAlive
 	}
+	f.members = slices.Delete(f.members, i, i+1)
 	return nil
 }
 

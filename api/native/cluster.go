@@ -39,6 +39,19 @@ func (a *API) forceLeave(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// leave makes this node leave the cluster in order, and its process end. The answer comes first.
+func (a *API) leave(w http.ResponseWriter, r *http.Request) error {
+	if _, err := parseQuery(r, acceptNothing); err != nil {
+		return err
+	}
+	if a.onLeave == nil {
+		return NoRoute(r.URL.Path)
+	}
+	err := writeJSON(w, http.StatusAccepted, []byte(`{"leaving":true}`+"\n"))
+	a.onLeave()
+	return err
+}
+
 // selfPreservation says what is kept, and why.
 func (a *API) selfPreservation(w http.ResponseWriter, r *http.Request) error {
 	if _, err := parseQuery(r, acceptNothing); err != nil {

@@ -58,19 +58,29 @@ type found struct {
 	index muster.Index
 }
 
+// everything is the instances of view. A function of its own, so that the loop's closure does not drag a query to the heap
+// for requests that choose nothing.
+func everything(view *muster.View) []found {
+	all := make([]found, 0, view.Len())
+	for inst, index := range view.All() {
+		all = append(all, found{inst, index})
+	}
+	return all
+}
+
 // choose is the instances of view that q asks for, all pages of them, and the data centre that it had to go to for them,
 // empty if none.
 func (a *API) choose(view *muster.View, q *query) (chosen []found, failover string) {
 	var elsewhere []found
 	healthy := false
-	for i, inst := range view.Instances() {
+	for _, f := range everything(view) {
 		switch {
-		case !q.filter.matchesElsewhere(inst):
-		case q.filter.inDatacenter(inst, a.dc):
-			chosen = append(chosen, found{inst, view.IndexOf(i)})
-			healthy = healthy || inst.Healthy()
+		case !q.filter.matchesElsewhere(f.Instance):
+		case q.filter.inDatacenter(f.Instance, a.dc):
+			chosen = append(chosen, f)
+			healthy = healthy || f.Healthy()
 		case q.failover:
-			elsewhere = append(elsewhere, found{inst, view.IndexOf(i)})
+			elsewhere = append(elsewhere, f)
 		}
 	}
 	if q.failover && !healthy {

@@ -28,6 +28,9 @@ type Config struct {
 	// Closing, when it is done, ends streams and answers waiting queries with what there is, so that a server can shut
 	// down without waiting for them. Nil never does.
 	Closing context.Context
+	// OnLeave makes the node leave and its process end, when a client asks for it. It must return at once. Nil: nobody may
+	// ask; a node that is embedded in someone's process is theirs to stop.
+	OnLeave func()
 }
 
 // API is the protocol at one node. It holds no state of the registry: it asks the node anew for each request. The zero
@@ -37,6 +40,7 @@ type API struct {
 	log     *slog.Logger
 	maxBody int64
 	closing context.Context
+	onLeave func()
 
 	dc, zone string
 	etag     string // tells this node's entity tags from those of others
@@ -54,7 +58,7 @@ type API struct {
 
 // New makes the API of a node.
 func New(node Node, cfg Config) *API {
-	a := &API{node: node, log: cfg.Logger, maxBody: cfg.MaxBodyBytes, closing: cfg.Closing}
+	a := &API{node: node, log: cfg.Logger, maxBody: cfg.MaxBodyBytes, closing: cfg.Closing, onLeave: cfg.OnLeave}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -103,6 +107,7 @@ func (a *API) Mount(handle func(method, pattern string, h http.Handler)) {
 		{"GET", "/api/v1/records", a.records, false},
 		{"GET", "/api/v1/members", a.members, true},
 		{"DELETE", "/api/v1/members/{name}", a.forceLeave, true},
+		{"POST", "/api/v1/leave", a.leave, true},
 		{"GET", "/api/v1/self-preservation", a.selfPreservation, true},
 		{"GET", "/api/v1/node", a.info, true},
 		{"GET", "/api/v1/events", a.events, true},

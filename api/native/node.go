@@ -9,7 +9,7 @@ import (
 
 // Node is what this protocol needs of a node: *muster.Node, or a double in tests. All methods are safe for any number of
 // goroutines. Errors are muster.ErrNotFound, muster.ErrNotReady, muster.ErrClosed, muster.ErrUnknownMember and
-// *muster.Invalid, possibly wrapped.
+// *muster.InvalidError, possibly wrapped.
 type Node interface {
 	// Info is what the node says of itself.
 	Info() muster.NodeInfo

@@ -23,6 +23,7 @@ const (
 	codeNoRoute     = "no-such-path"
 	codeMethod      = "method-not-allowed"
 	codeAmbiguous   = "ambiguous-id"
+	codeAlive       = "member-alive"
 	codeTooLarge    = "body-too-large"
 	codeMediaType   = "unsupported-media-type"
 	codeCrossOrigin = "cross-origin"
@@ -51,6 +52,7 @@ var kinds = map[string]kind{
 	codeNoRoute:     {404, "No such path", false, "GET /openapi.json describes every path there is."},
 	codeMethod:      {405, "The path does not take this method", false, "The Allow header lists the methods that it takes."},
 	codeAmbiguous:   {409, "Several services have an instance of that id", false, "Name the service too."},
+	codeAlive:       {409, "The member is alive", false, "Only a member that has failed or left can be forgotten. POST /api/v1/leave at the member itself makes it leave."},
 	codeTooLarge:    {413, "The body is too large", false, "A registration is at most 16 KiB of text; send no more than it needs."},
 	codeMediaType:   {415, "The body is not declared as JSON", false, "Send Content-Type: application/json."},
 	codeCrossOrigin: {403, "A page of another origin may not change the registry", false, "Browsers may write only from this node's own pages. Programs are not affected: they send no Origin header."},
@@ -132,7 +134,7 @@ func Explain(code string) (title, advice string, status int, ok bool) {
 
 // problemOf is the table from the errors of a node, and of reading a request, to problems.
 func problemOf(err error) *Problem {
-	if invalid, ok := errors.AsType[*muster.Invalid](err); ok {
+	if invalid, ok := errors.AsType[*muster.InvalidError](err); ok {
 		return fieldProblem(codeField, fieldsOf(invalid))
 	}
 	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
@@ -143,6 +145,8 @@ func problemOf(err error) *Problem {
 		return newProblem(codeNotFound, "no such instance is registered")
 	case errors.Is(err, muster.ErrUnknownMember):
 		return newProblem(codeNoMember, "no member has that name")
+	case errors.Is(err, muster.ErrMemberAlive):
+		return newProblem(codeAlive, "a member that is alive cannot be forgotten")
 	case errors.Is(err, muster.ErrNotReady):
 		return newProblem(codeNotReady, "this node has not caught up with its peers yet")
 	case errors.Is(err, muster.ErrClosed):
@@ -154,7 +158,7 @@ func problemOf(err error) *Problem {
 	}
 }
 
-func fieldsOf(invalid *muster.Invalid) []Field {
+func fieldsOf(invalid *muster.InvalidError) []Field {
 	fields := make([]Field, len(invalid.Fields))
 	for i, f := range invalid.Fields {
 		fields[i] = Field(f)

@@ -137,7 +137,7 @@ func (d *decoder) check(field string, raw json.RawMessage) (c muster.Check) {
 // complete adds what a complete instance lacks, so that a client hears of everything at once. Fields that could not even
 // be read are not complained about twice.
 func (d *decoder) complete(inst muster.Instance) {
-	invalid, ok := errors.AsType[*muster.Invalid](inst.Complete())
+	invalid, ok := errors.AsType[*muster.InvalidError](inst.Complete())
 	if !ok {
 		return
 	}

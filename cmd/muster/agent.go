@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -118,7 +119,9 @@ func start(ctx context.Context, cfg muster.Config, signals <-chan os.Signal) (*m
 }
 
 func (g *agent) handler() http.Handler {
-	return api.NewHandler(g.node, api.Config{Logger: g.log, Closing: g.web.closing})
+	return api.NewHandler(g.node, api.Config{
+		Logger: g.log, Closing: g.web.closing, OnLeave: sync.OnceFunc(func() { close(g.leave) }),
+	})
 }
 
 // tellHTTP tells the members where the API listens, if that is known only now that the node has an address.

@@ -54,6 +54,8 @@ func TestTheCommandsSpeakToARealNode(t *testing.T) {
 	expect(3, "no instance", "deregister", "payments", "payments-10.0.0.5-8080")
 	w.signals <- os.Interrupt
 	w.end(exitDone)
-	a.terminate()
+	expect(1, "alive", "force-leave", "n1")
+	expect(0, "", "leave")
+	a.end(exitDone)
 	expect(5, "connection refused", "services")
 }
