@@ -99,7 +99,7 @@ var rules = []rule{
 	{
 		name:    "no sleep outside a synctest bubble",
 		why:     "a sleeping test is slow, or flaky, or both, and a sleeping program cannot be stopped; wait for an event, or inside a call of synctest.Test, or in a helper of tests that only such calls run",
-		applies: func(s source) bool { return !within(s.folder(), []string{"e2e/proc/..."}) },
+		applies: func(s source) bool { return !within(s.folder(), []string{"e2e/proc/...", "gossip/gossiptest"}) },
 		find:    sleeps,
 	},
 }

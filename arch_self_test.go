@@ -140,6 +140,7 @@ func TestEachSourceRuleFindsItsBreachesAndNothingElse(t *testing.T) {
 				"func TestX(t *testing.T) { bubble(t, func(t *testing.T) { time.Sleep(1) }) }",
 			[]string{"3 " + sleep},
 		},
+		{"a packet that travels is a sleep", "gossip/gossiptest/a.go", "import \"time\"\nfunc f() { time.Sleep(1) }", nil},
 		{"sleep between processes", "e2e/proc/a_test.go", "import \"time\"\nfunc f() { time.Sleep(1) }", nil},
 		{"sleep elsewhere in e2e", "e2e/bubble/a_test.go", "import \"time\"\nfunc f() { time.Sleep(1) }", []string{"2 " + sleep}},
 	} {

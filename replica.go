@@ -30,6 +30,8 @@ type ReplicaConfig struct {
 	Preserve Preserve
 	// TombstoneAge is how long tombstones are held at least; 0 is an hour. Shorter only in tests.
 	TombstoneAge time.Duration
+	// OriginAge is how long an origin is remembered that nothing is held of; 0 is 72 hours. Shorter only in tests.
+	OriginAge time.Duration
 	// Seeds says that there are peers to catch up with before the node is ready; ReadyWait bounds the wait for them.
 	Seeds     bool
 	ReadyWait time.Duration
@@ -113,6 +115,9 @@ func NewReplica(cfg ReplicaConfig, at Moment) (*Replica, error) {
 	}
 	if r.cfg.TombstoneAge <= 0 {
 		r.cfg.TombstoneAge = catalog.TombstoneAge
+	}
+	if r.cfg.OriginAge <= 0 {
+		r.cfg.OriginAge = catalog.OriginAge
 	}
 	r.peers.init()
 	r.cat = catalog.New(catalog.Config{

@@ -36,7 +36,7 @@ func (c *chores) tick(r *Replica) {
 	r.cat.Collect(r.at, age, func(_ causal.Dot, learned time.Duration) bool {
 		return r.peers.covered(learned) || now-learned >= tombstoneMost*age
 	})
-	r.cat.Prune(r.at, catalog.OriginAge, func(node string) bool { return node == r.id || r.peers.alive(node) })
+	r.cat.Prune(r.at, r.cfg.OriginAge, func(node string) bool { return node == r.id || r.peers.alive(node) })
 	if now >= c.orphans {
 		c.orphans = now + orphanInterval
 		c.clearOrphans(r)

@@ -76,6 +76,9 @@ func resolved(t *testing.T, name, file, variable, flag string) string {
 func TestEachSettingCountsByFlagThenEnvironmentThenFileThenDefault(t *testing.T) {
 	all := samples()
 	for _, f := range fields(&settings{}) {
+		if c, one := f.value.(*choiceValue); one && len(c.choices) == 1 {
+			continue // What is not served yet can only be told to be off, whoever says it.
+		}
 		s, ok := all[f.name]
 		if !ok {
 			t.Errorf("no samples for %s", f.name)

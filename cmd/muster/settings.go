@@ -24,6 +24,8 @@ type settings struct {
 	logLevel          slog.Level
 	logFormat         string
 	insecure          bool
+	// What is not served yet, and can therefore only be told to be off: scripts that say so work with every version.
+	dns, preserveProbe string
 }
 
 // fields is the one list of what an agent can be told: flags, environment variables, the keys of the file, the defaults
@@ -45,6 +47,8 @@ func fields(s *settings) []field {
 		{name: "preserve-threshold", value: (*shareValue)(&s.preserveThreshold), def: "0.85", arg: "SHARE", help: "share of the leases that has to renew, 0 to 1; below it nothing is evicted"},
 		{name: "preserve-min-lost", value: (*countValue)(&s.preserveMinLost), def: "3", arg: "COUNT", help: "so many silent leases at least before anything is preserved"},
 		{name: "preserve-max-age", value: &durationValue{to: &s.preserveMaxAge, never: "unlimited"}, def: "unlimited", arg: "DURATION", help: "how long an expired instance is preserved"},
+		{name: "preserve-probe", value: &choiceValue{&s.preserveProbe, []string{"false"}}, def: "false", arg: "BOOL", help: "ask expired instances by a bare TCP connect before keeping them: not yet, so only false is taken"},
+		{name: "dns", value: &choiceValue{&s.dns, []string{"off"}}, def: "off", arg: "HOST:PORT", help: "address of DNS: not served yet, so only off is taken"},
 		{name: "log-level", value: (*levelValue)(&s.logLevel), def: "info", arg: "LEVEL", help: "debug, info, warn or error; logs go to standard error"},
 		{name: "log-format", value: &choiceValue{&s.logFormat, []string{"text", "json"}}, def: "text", arg: "text|json", help: "form of the log"},
 		{name: "insecure", value: (*switchValue)(&s.insecure), def: "false", help: "listen beyond loopback without encryption"},

@@ -20,20 +20,21 @@
 //   - A stream that comes from another data centre is told which one this is, instead of being closed without a word.
 //
 // Guarantees. Events come in order, one at a time, outside memberlist's locks, and each is the difference between two
-// successive states of one name. A message that was sent by stream is handed over or its sender has an error, as long
-// as the receiver runs. Nothing that arrives can make the package panic. No callback runs after Close has returned.
+// successive states of one name. A message that has arrived by stream is never dropped while the pool runs. Nothing that
+// arrives can make the package panic. No callback runs after Close has returned.
 //
 // Not guaranteed. Packets are lost, doubled and reordered even on a perfect network (memberlist's queue is last in,
-// first out). Members do not see the same View at the same time. The sender's name is as honest as the holders of the
-// key; without keys it is a claim. A member whose word that it leaves is lost counts as failed.
+// first out). That a message was written to a stream does not prove that it arrived. Members do not see the same View
+// at the same time. The sender's name is as honest as the holders of the key; without keys it is a claim. A member
+// whose word that it leaves is lost counts as failed.
 //
 // Figures, all measured in virtual time with delays of 0.5 to 1 ms on an otherwise healthy network. A crashed node of
-// three is declared failed after 1.5 s on average and 2.0 s at most with profile local (30 runs); of 10 after 6 to 7 s
-// with profile lan. All nodes of 100 know a member that joins within 2 s. After a cut between two halves all agree again
-// within 2.7 s with 10 nodes and 3.5 s with 100, counted from the heal; the bound, when chance lets everyone pause, is
-// RejoinMax and 5 s. A node that restarts is seen by all after 0.2 s, or after 1.6 s if it has another port and its old
-// address is silent instead of refusing; where gossip passes a member over, 2 s later. An idle node of 20 sends 2 packets and 132 bytes a second, and as much again in
-// streams.
+// three is declared failed after 1.5 s on average and 2.0 s at most with profile local (30 runs); of 10 after about 6 s
+// with profile lan. All nodes of 100 know a member that joins within 2 s. After a cut between two halves all agree
+// again within 2.7 s with 10 nodes and 3.5 s with 100, counted from the heal; the bound, when chance lets everyone
+// pause, is RejoinMax and 5 s. A node that restarts is seen by all after 0.2 s, or after 1.6 s if it has another port
+// and its old address is silent instead of refusing; where gossip passes a member over, 2 s later. An idle node of 20
+// sends 2 packets and 132 bytes a second, and as much again in streams.
 //
 // Concurrency. All methods may be called from any goroutine. Handler and OnDigest run on one goroutine, one call at a
 // time; OnEvent runs on another. Digest is called by memberlist and must return at once. No callback may call Close.

@@ -16,7 +16,7 @@ import (
 func (p *Pool) Join(ctx context.Context, seeds []string) (int, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(p.life, cancel)()
+	defer context.AfterFunc(p.life, cancel)() //nolint:contextcheck // The pool's life ends the call too.
 	n, errs := 0, []error(nil)
 	for r := range p.tryAll(ctx, seeds) {
 		if r.err != nil {

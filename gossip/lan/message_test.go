@@ -238,7 +238,13 @@ func TestMalformedMessagesChangeNothingAndAreCounted(t *testing.T) {
 		time.Sleep(10 * time.Second) // Until the stranger has stopped announcing itself.
 		to := memberlist.Address{Addr: a.Addr(), Name: a.id}
 		for _, b := range [][]byte{
-			nil, {1}, {9, 1, 'x'}, {1, 200, 'x'}, {1, 0, 'x'}, {1, 1, '/', 'x'}, {byte(leavingFrame), 1, 'b', 'x'},
+			nil,
+			{1},
+			{9, 1, 'x'},
+			{1, 200, 'x'},
+			{1, 0, 'x'},
+			{1, 1, '/', 'x'},
+			{byte(leavingFrame), 1, 'b', 'x'},
 			[]byte("\x04\x01bb~abcd"), []byte("\x04\x01bc~abcd 10.0.0.9:1"), []byte("\x04\x01bb~abcd 10.0.0.9"),
 			append([]byte{1, 1, 'b'}, make([]byte, 2000)...),
 		} {

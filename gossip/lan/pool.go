@@ -79,8 +79,6 @@ func Start(ctx context.Context, cfg Config) (*Pool, error) {
 }
 
 // open starts a pool of one.
-//
-//nolint:contextcheck // The pool outlives the context of Start.
 func open(ctx context.Context, cfg Config) (*Pool, error) {
 	meta, err := cfg.card().encode()
 	if err != nil {

@@ -52,7 +52,7 @@ func (p *Pool) rejoinLoop(ctx context.Context) {
 func (p *Pool) rejoinMissed(ctx context.Context) {
 	for range rejoinRounds {
 		missed := p.missed()
-		rand.Shuffle(len(missed), func(i, j int) { missed[i], missed[j] = missed[j], missed[i] })
+		rand.Shuffle(len(missed), func(i, j int) { missed[i], missed[j] = missed[j], missed[i] }) //nolint:gosec // To spread load.
 		missed = missed[:min(len(missed), rejoinAtOnce)]
 		joined := 0
 		p.stats.rejoinTries.Add(uint64(len(missed)))

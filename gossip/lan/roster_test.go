@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -53,28 +54,58 @@ func TestEventsAreTheChangesOfWhatANameStandsFor(t *testing.T) {
 		inc    uint64
 	}{
 		{"fails", func(b *book) { b.up("n", 1, 1); b.down("n", 1) }, []string{"joined 1", "failed 1"}, StateFailed, 1},
-		{"leaves", func(b *book) { b.up("n", 1, 1); b.word("n", 1); b.down("n", 1) },
-			[]string{"joined 1", "left 1"}, StateLeft, 1},
-		{"its word comes late", func(b *book) { b.up("n", 1, 1); b.down("n", 1); b.word("n", 1) },
-			[]string{"joined 1", "failed 1", "left 1"}, StateLeft, 1},
-		{"its word survives an update", func(b *book) { b.up("n", 1, 1); b.word("n", 1); b.up("n", 1, 1); b.down("n", 1) },
-			[]string{"joined 1", "left 1"}, StateLeft, 1},
-		{"comes back", func(b *book) { b.up("n", 1, 1); b.down("n", 1); b.up("n", 1, 1) },
-			[]string{"joined 1", "failed 1", "joined 1"}, StateAlive, 1},
-		{"restarts before its death is known", func(b *book) { b.up("n", 1, 1); b.up("n", 2, 2); b.down("n", 1) },
-			[]string{"joined 1", "joined 2"}, StateAlive, 2},
-		{"old life is heard of late", func(b *book) { b.up("n", 2, 2); b.up("n", 1, 1); b.down("n", 1) },
-			[]string{"joined 2"}, StateAlive, 2},
-		{"old life is heard of after the new one failed",
+		{
+			"leaves", func(b *book) { b.up("n", 1, 1); b.word("n", 1); b.down("n", 1) },
+			[]string{"joined 1", "left 1"},
+			StateLeft, 1,
+		},
+		{
+			"its word comes late", func(b *book) { b.up("n", 1, 1); b.down("n", 1); b.word("n", 1) },
+			[]string{"joined 1", "failed 1", "left 1"},
+			StateLeft, 1,
+		},
+		{
+			"its word survives an update", func(b *book) { b.up("n", 1, 1); b.word("n", 1); b.up("n", 1, 1); b.down("n", 1) },
+			[]string{"joined 1", "left 1"},
+			StateLeft, 1,
+		},
+		{
+			"comes back", func(b *book) { b.up("n", 1, 1); b.down("n", 1); b.up("n", 1, 1) },
+			[]string{"joined 1", "failed 1", "joined 1"},
+			StateAlive, 1,
+		},
+		{
+			"restarts before its death is known", func(b *book) { b.up("n", 1, 1); b.up("n", 2, 2); b.down("n", 1) },
+			[]string{"joined 1", "joined 2"},
+			StateAlive, 2,
+		},
+		{
+			"old life is heard of late", func(b *book) { b.up("n", 2, 2); b.up("n", 1, 1); b.down("n", 1) },
+			[]string{"joined 2"},
+			StateAlive, 2,
+		},
+		{
+			"old life is heard of after the new one failed",
 			func(b *book) { b.up("n", 2, 2); b.down("n", 2); b.up("n", 1, 1); b.down("n", 1) },
-			[]string{"joined 2", "failed 2", "joined 1", "failed 2"}, StateFailed, 2},
-		{"twin goes and the first stays", func(b *book) { b.up("n", 1, 1); b.up("n", 2, 2); b.word("n", 2); b.down("n", 2) },
-			[]string{"joined 1", "joined 2", "joined 1"}, StateAlive, 1},
-		{"same news twice", func(b *book) { b.up("n", 1, 1); b.up("n", 1, 1); b.down("n", 1); b.down("n", 1) },
-			[]string{"joined 1", "failed 1"}, StateFailed, 1},
+			[]string{"joined 2", "failed 2", "joined 1", "failed 2"},
+			StateFailed, 2,
+		},
+		{
+			"twin goes and the first stays", func(b *book) { b.up("n", 1, 1); b.up("n", 2, 2); b.word("n", 2); b.down("n", 2) },
+			[]string{"joined 1", "joined 2", "joined 1"},
+			StateAlive, 1,
+		},
+		{
+			"same news twice", func(b *book) { b.up("n", 1, 1); b.up("n", 1, 1); b.down("n", 1); b.down("n", 1) },
+			[]string{"joined 1", "failed 1"},
+			StateFailed, 1,
+		},
 		{"news of the unknown", func(b *book) { b.down("n", 1); b.word("n", 1) }, nil, 0, 0},
-		{"forgotten", func(b *book) { b.up("n", 1, 1); b.down("n", 1); _ = b.forget("n"); b.down("n", 1) },
-			[]string{"joined 1", "failed 1"}, 0, 0},
+		{
+			"forgotten", func(b *book) { b.up("n", 1, 1); b.down("n", 1); _ = b.forget("n"); b.down("n", 1) },
+			[]string{"joined 1", "failed 1"},
+			0, 0,
+		},
 	} {
 		b := newBook()
 		c.news(b)
@@ -185,7 +216,7 @@ func TestEventsAddUpToTheView(t *testing.T) {
 
 func BenchmarkViewAfterOneChange(b *testing.B) {
 	for _, size := range []int{10, 100, 1000} {
-		b.Run(fmt.Sprint(size), func(b *testing.B) {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
 			k := newBook()
 			for i := range size {
 				k.up(fmt.Sprint("n", i), 1, uint16(i))

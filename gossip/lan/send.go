@@ -19,8 +19,9 @@ func (p *Pool) Send(to string, msg []byte) error {
 	return p.list.SendBestEffort(n, p.frame(packetFrame, msg))
 }
 
-// SendReliable sends a message by a stream of its own, and returns once it has been written whole: the receiver hands
-// it over unless it stops. It takes at least one round trip and at most the profile's time for streams (10 s, WAN 30 s).
+// SendReliable sends a message by a stream of its own, and returns once all of it has been given to the network. The
+// receiver drops nothing that arrives, but no error does not prove that it has: a cut or the receiver's limit on streams
+// can still take it. It takes at least one round trip and at most the profile's time for streams (10 s, WAN 30 s).
 // ErrTooLarge above MaxStream, ErrUnknownMember, ErrClosed; other errors are the network's, and the message may then
 // have arrived or not.
 func (p *Pool) SendReliable(to string, msg []byte) error {

@@ -1,0 +1,2 @@
+// Package world is a data centre.
+package world

@@ -1,0 +1,133 @@
+package world
+
+import (
+	"time"
+
+	"github.com/musterhq/muster"
+	"github.com/musterhq/muster/catalog"
+	"github.com/musterhq/muster/catalog/causal"
+)
+
+// ledger is what the world knows of writes, beside the product's own account: which registrations there were of each
+// instance, and which of them the writer of a tombstone knew of when it wrote it. By it a zombie is told from a
+// registration that was concurrent with the deletion.
+type ledger struct {
+	written map[muster.Key][]causal.Dot
+	dead    map[causal.Dot][]causal.Dot
+}
+
+func (l *ledger) init() {
+	l.written = make(map[muster.Key][]causal.Dot)
+	l.dead = make(map[causal.Dot][]causal.Dot)
+}
+
+// registered notes a registration. Few are written of one instance.
+func (l *ledger) registered(key muster.Key, d causal.Dot) {
+	for _, old := range l.written[key] {
+		if old == d {
+			return
+		}
+	}
+	l.written[key] = append(l.written[key], d)
+}
+
+// deleted notes a tombstone, at its writer.
+func (l *ledger) deleted(key muster.Key, tomb causal.Dot, cat *catalog.Catalog) {
+	for _, d := range l.written[key] {
+		if d != tomb && cat.Covers(d) {
+			l.dead[d] = append(l.dead[d], tomb)
+		}
+	}
+}
+
+// eviction is a lease that a node has evicted, which it counts as lost for another TTL.
+type eviction struct {
+	at, ttl time.Duration
+	zone    string
+}
+
+// observe looks at what has changed in a node's catalog since it was last looked at, and at what the node tells.
+func (w *World) observe(n *node) {
+	cat := n.rep.Catalog()
+	if index := cat.Index(); index != n.seen {
+		changes, ok := cat.Since(n.seen)
+		n.seen = index
+		if !ok {
+			w.rescan(n)
+		}
+		for i := range changes {
+			w.change(n, &changes[i])
+		}
+	}
+	for _, ev := range n.rep.TakeEvents() {
+		if w.out != nil {
+			w.note(n.name, "%s: %s: %s", ev.Type, ev.Subject, ev.Text)
+		}
+	}
+	if ready, why := n.rep.Ready(); ready && !n.ready {
+		n.ready = true
+		w.note(n.name, "is ready: %s", why)
+		w.checkReady(n, why)
+	}
+}
+
+// registration is the record in an instance's first register, nil if there is none.
+func registration(cat *catalog.Catalog, key muster.Key) *catalog.Record {
+	for _, rec := range cat.Registers(key) {
+		if rec.Kind == catalog.KindRegistration {
+			return rec
+		}
+	}
+	return nil
+}
+
+// rescan starts the account of a node afresh, when its history does not reach back.
+func (w *World) rescan(n *node) {
+	cat := n.rep.Catalog()
+	for _, v := range cat.Services().Services {
+		for _, inst := range v.Instances() {
+			key := inst.Key()
+			n.changed[key] = w.now
+			if inst.Home == n.id {
+				n.heard[key] = w.now
+			}
+			if rec := registration(cat, key); rec != nil {
+				w.ledger.registered(key, rec.Stamp.Dot)
+			}
+		}
+	}
+}
+
+// change is one change of one instance at one node.
+func (w *World) change(n *node, ch *catalog.Change) {
+	cat := n.rep.Catalog()
+	n.changed[ch.Key] = w.now
+	rec := registration(cat, ch.Key)
+	if ch.New != nil {
+		w.mix(uint64(ch.New.Status)<<8 ^ uint64(len(ch.New.Home)))
+		if w.out != nil {
+			w.note(n.name, "has %s: home %s, %s, preserved %v", ch.Key, ch.New.Home, ch.New.Status, ch.New.Preserved)
+		}
+		if ch.New.Home == n.id && (ch.Old == nil || ch.Old.Home != n.id || !ch.Old.RegisteredAt.Equal(ch.New.RegisteredAt)) {
+			n.heard[ch.Key] = w.now
+		}
+		if rec != nil && !rec.Deleted() {
+			w.ledger.registered(ch.Key, rec.Stamp.Dot)
+			w.checkZombie(n, ch.Key, rec.Stamp.Dot)
+		}
+		w.checkFight(n, ch)
+		return
+	}
+	w.mix(uint64(ch.Cause) + 77)
+	if w.out != nil {
+		w.note(n.name, "has no %s any more: %s", ch.Key, ch.Cause)
+	}
+	if rec != nil && rec.Deleted() && rec.Stamp.Dot.Origin == cat.Self() {
+		w.ledger.deleted(ch.Key, rec.Stamp.Dot, cat)
+		if ch.Cause == catalog.CauseEvicted {
+			w.checkEviction(n, ch.Old)
+			n.evicted = append(n.evicted, eviction{w.now, ch.Old.TTL, ch.Old.Zone})
+		}
+	}
+	w.checkVanished(n, ch)
+}

@@ -1,0 +1,12 @@
+package muster
+
+import (
+	"github.com/musterhq/muster/gossip/spread"
+	"github.com/musterhq/muster/selfpreserve"
+)
+
+// Scopes is self-preservation as it stands, scope by scope, for those who drive a Replica themselves.
+func (r *Replica) Scopes() []selfpreserve.Scope { return r.leases.Scopes() }
+
+// Traffic is what the replication engine has counted, and what it holds.
+func (r *Replica) Traffic() spread.Stats { return r.spread.Stats() }
