@@ -83,6 +83,10 @@ type Replica struct {
 
 	// embedded are the instances that live in this process: they renew by being there.
 	embedded map[Key]bool
+	// early are those of them that were registered before this node had caught up with its peers. They are written when it
+	// has: a node without a memory counts from 1, and what it wrote would lose to a tombstone of its own earlier life, or,
+	// worse, at some members only: those that have not collected it yet.
+	early map[Key]*Instance
 	// marked are instances homed here whose record says that they are preserved, by an earlier home or by the other side of
 	// a cut, while the lease table here does not: the next renewal takes the mark off.
 	marked map[Key]bool
@@ -107,6 +111,7 @@ func NewReplica(cfg ReplicaConfig, at Moment) (*Replica, error) {
 		id:       cfg.Datacenter + "/" + cfg.Name,
 		at:       at,
 		embedded: make(map[Key]bool),
+		early:    make(map[Key]*Instance),
 		marked:   make(map[Key]bool),
 		homes:    make(map[string]int),
 		hosted:   make(map[string]int),

@@ -288,6 +288,7 @@ func (r *Replica) SetHealth(at Moment, score int) {
 func (r *Replica) Handover(at Moment) int {
 	r.begin(at)
 	n := 0
+	clear(r.early)
 	for _, key := range slices.SortedFunc(maps.Keys(r.embedded), Key.Compare) {
 		delete(r.embedded, key)
 		r.remove(key, catalog.Deregistered)

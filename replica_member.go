@@ -109,6 +109,7 @@ func (b *boot) start(r *Replica) {
 func (b *boot) done(r *Replica, reason string) {
 	b.ready, b.reason = true, reason
 	r.spread.SetReady(true)
+	r.registerEarly()
 	r.tell(NodeEventSync, r.id, "ready: %s", reason)
 }
 

@@ -1,6 +1,8 @@
 package muster
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/musterhq/muster/catalog"
@@ -23,6 +25,10 @@ func (r *Replica) Register(at Moment, inst *Instance, embedded bool) (stored *In
 	r.begin(at)
 	key := inst.Key()
 	old, _ := r.cat.Get(key)
+	if embedded && !r.boot.ready {
+		r.early[key] = inst
+		return inst, old == nil, nil
+	}
 	if embedded {
 		r.embedded[key] = true
 	} else {
@@ -35,9 +41,27 @@ func (r *Replica) Register(at Moment, inst *Instance, embedded bool) (stored *In
 	return stored, old == nil, nil
 }
 
+// registerEarly writes what was registered before the node had caught up.
+func (r *Replica) registerEarly() {
+	for _, key := range slices.SortedFunc(maps.Keys(r.early), Key.Compare) {
+		inst := r.early[key]
+		r.embedded[key] = true
+		r.leases.Drop(r.at.Mono, key)
+		r.wrote(r.cat.Register(r.at, inst))
+	}
+	clear(r.early)
+}
+
 // Deregister removes an instance, whoever its home is. ErrNotFound if there is none.
 func (r *Replica) Deregister(at Moment, key Key) error {
-	if inst, _ := r.cat.Get(key); inst == nil {
+	inst, _ := r.cat.Get(key)
+	if r.early[key] != nil {
+		delete(r.early, key)
+		if inst == nil {
+			return nil
+		}
+	}
+	if inst == nil {
 		return ErrNotFound
 	}
 	r.begin(at)

@@ -37,7 +37,7 @@ func TestRollingRestartGoesUnnoticed(t *testing.T) {
 				t.Fatalf("%s had incarnation %d, and has %d", host, before, after)
 			}
 		}
-		whole, exact := l.end(5*time.Second)
+		whole, exact := l.end(5 * time.Second)
 		t.Logf("each node was ready within %v; whole %v after the last and exact after %v", slowest, whole, exact)
 	})
 }
@@ -120,7 +120,7 @@ func TestNodeIsKilledDuringASync(t *testing.T) {
 				if got := n.Lookup("bulk").Len(); got != records {
 					t.Fatalf("ready with %d of %d", got, records)
 				}
-				_, exact := l.end(20*time.Second)
+				_, exact := l.end(20 * time.Second)
 				t.Logf("%s killed with %d of %d loaded: ready %v later, exact after another %v", victim, part, records, took, exact)
 			})
 		})

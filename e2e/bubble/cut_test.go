@@ -41,7 +41,7 @@ func TestHalvesLiveApartAndComeTogether(t *testing.T) {
 					apart(t, l, left, right)
 				}
 				c.net.Heal()
-				whole, exact := l.end(20*time.Second)
+				whole, exact := l.end(20 * time.Second)
 				t.Logf("%d nodes are whole %v after the heal and exact after %v; %d renewals, %d deregistrations", tc.nodes, whole, exact, l.renewed, len(l.gone))
 			})
 		})
@@ -81,7 +81,7 @@ func TestCutInOneDirectionLosesNothing(t *testing.T) {
 		}
 		l.run(2 * time.Minute)
 		c.net.Heal()
-		whole, exact := l.end(20*time.Second)
+		whole, exact := l.end(20 * time.Second)
 		t.Logf("whole %v after the heal and exact after %v", whole, exact)
 	})
 }
@@ -106,7 +106,7 @@ func TestFlappingLinkLosesNothing(t *testing.T) {
 			c.net.Heal()
 			l.run(time.Duration(1+i%4) * time.Second)
 		}
-		whole, exact := l.end(20*time.Second)
+		whole, exact := l.end(20 * time.Second)
 		if l.forgotten > len(l.clients)/2 {
 			t.Fatalf("%d of %d clients had to register again", l.forgotten, len(l.clients))
 		}
@@ -130,7 +130,7 @@ func TestThreePacketsInTenAreLostAndNoRegistrationIs(t *testing.T) {
 			t.Fatalf("only %d packets were lost", lost)
 		}
 		c.net.SetLoss(0)
-		whole, exact := l.end(20*time.Second)
+		whole, exact := l.end(20 * time.Second)
 		t.Logf("%d packets were lost; whole %v after that and exact after %v", lost, whole, exact)
 	})
 }

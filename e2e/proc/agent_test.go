@@ -23,6 +23,9 @@ import (
 type agent struct {
 	t            *testing.T
 	name         string
+	bin          string
+	within       []string // what runs a program where this one runs; nothing on this machine itself
+	client       *http.Client
 	cmd          *exec.Cmd
 	http, gossip string
 	ended        chan struct{} // closed when the process has ended
@@ -35,8 +38,17 @@ type agent struct {
 // startAgent starts an agent on free ports and waits until it says where it listens.
 func startAgent(t *testing.T, bin, name string, flags ...string) *agent {
 	t.Helper()
-	args := append([]string{"agent", "--node", name, "--bind", "127.0.0.1:0", "--http", "127.0.0.1:0", "--profile", "local"}, flags...)
-	a := &agent{t: t, name: name, cmd: exec.Command(bin, args...), ended: make(chan struct{})}
+	a := &agent{t: t, name: name, bin: bin, client: client}
+	a.launch(append([]string{"--bind", "127.0.0.1:0", "--http", "127.0.0.1:0"}, flags...)...)
+	return a
+}
+
+// launch starts the process and waits until it says where it listens.
+func (a *agent) launch(flags ...string) {
+	t, name := a.t, a.name
+	t.Helper()
+	argv := slices.Concat(a.within, []string{a.bin, "agent", "--node", name, "--profile", "local"}, flags)
+	a.cmd, a.ended = exec.Command(argv[0], argv[1:]...), make(chan struct{})
 	a.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1")
 	stdout, err := a.cmd.StdoutPipe()
 	if err != nil {
@@ -82,7 +94,6 @@ func startAgent(t *testing.T, bin, name string, flags ...string) *agent {
 	case <-time.After(20 * time.Second):
 		t.Fatalf("%s did not say where it listens:\n%s", name, a.out.String())
 	}
-	return a
 }
 
 func (a *agent) note(b []byte) {
@@ -144,7 +155,7 @@ func (a *agent) call(method, path string, body any) (int, []byte, error) {
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	res, err := client.Do(req)
+	res, err := a.client.Do(req)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -235,7 +246,8 @@ func (a *agent) until(limit time.Duration, what string, ok func() bool) {
 // cli runs a command of the binary against an agent and returns its standard output and exit status.
 func (a *agent) cli(args ...string) (string, int) {
 	a.t.Helper()
-	cmd := exec.Command(a.cmd.Path, append([]string{"--server", a.http}, args...)...)
+	argv := slices.Concat(a.within, []string{a.bin, "--server", a.http}, args)
+	cmd := exec.Command(argv[0], argv[1:]...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()

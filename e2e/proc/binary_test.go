@@ -9,27 +9,20 @@ import (
 	"testing"
 )
 
-var binaries string // where they are built, once for all tests
-
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "muster-proc-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	binaries = dir
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
-
 var (
 	buildPlain = sync.OnceValues(func() (string, error) { return build("muster") })
 	buildRace  = sync.OnceValues(func() (string, error) { return build("muster-race", "-race") })
 )
 
+// binaryVariable names a binary that has been built already. It is linked, so that processes of this run are known by
+// where their program is.
+const binaryVariable = "MUSTER_PROC_BINARY"
+
 func build(name string, flags ...string) (string, error) {
-	path := filepath.Join(binaries, name)
+	path := filepath.Join(thisRun.dir, name)
+	if made := os.Getenv(binaryVariable); made != "" {
+		return path, os.Link(made, path)
+	}
 	args := append([]string{"build", "-o", path}, flags...)
 	out, err := exec.Command("go", append(args, "github.com/musterhq/muster/cmd/muster")...).CombinedOutput()
 	if err != nil {

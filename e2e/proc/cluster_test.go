@@ -88,7 +88,7 @@ func TestRegisterAnywhereFindEverywhereAndSurviveTheLossOfOne(t *testing.T) {
 	}
 	t.Logf("the 40 that did not renew (TTL 5 s) were gone %v after the kill", allGone.Sub(killed).Round(10*time.Millisecond))
 
-	a = startAgent(t, a.cmd.Path, "n1", "--join", b.gossip)
+	a = startAgent(t, a.bin, "n1", "--join", b.gossip)
 	t.Logf("the killed node was ready again after %v", a.waitReady(20*time.Second))
 	if got := len(a.instances("s")); got != 960 {
 		t.Errorf("the restarted node has %d instances", got)

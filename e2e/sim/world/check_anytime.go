@@ -1,6 +1,7 @@
 package world
 
 import (
+	"strings"
 	"time"
 
 	"github.com/musterhq/muster"
@@ -66,7 +67,7 @@ func (w *World) checkWrongEviction(n *node, c *client, old *muster.Instance) {
 		}
 	}
 	for _, a := range c.acks {
-		if a.at < w.now-old.TTL*9/10+hearWithin || !a.node.up || a.life != a.node.life {
+		if a.at < w.now-old.TTL*9/10 || a.at > w.now-hearWithin || !a.node.up || a.life != a.node.life {
 			continue
 		}
 		calm := true
@@ -99,7 +100,7 @@ func (w *World) checkOwnScope(n *node, old *muster.Instance) {
 				continue
 			}
 			total++
-			if silence := w.now - n.heard[inst.Key()]; silence > inst.TTL*78/100+100*time.Millisecond {
+			if n.overdue(inst) {
 				lost++
 			}
 		}
@@ -207,7 +208,7 @@ func (w *World) calmSince(from time.Duration) bool {
 
 // checkReady: a node that says it has caught up knows what every node that it can reach has known for a while.
 func (w *World) checkReady(n *node, why string) {
-	if why != "caught up with its peers" {
+	if !strings.HasPrefix(why, "caught up with") || strings.HasPrefix(why, "caught up with some") {
 		return
 	}
 	var peers []*node

@@ -170,7 +170,7 @@ func (c *client) put(n *node) {
 		return
 	}
 	c.w.note(n.name, "registers %s of client %d, new %v", c.key.ID, c.index, created)
-	n.heard[c.key] = c.w.now
+	n.granted(c.key)
 	c.w.settle(n)
 	if c.plan.Embedded {
 		c.ack(n)
@@ -197,7 +197,7 @@ func (c *client) renew(tries int) {
 		}
 		return
 	case muster.RenewalHere, muster.RenewalAdopted:
-		n.heard[c.key] = c.w.now
+		n.hears(c.key)
 	case muster.RenewalForwarded:
 	}
 	c.w.settle(n)
@@ -223,7 +223,15 @@ func (c *client) deregister(tries int) {
 	}
 	reached, heard := c.asks(n)
 	if c.plan.Embedded {
-		reached, heard = n.runs(), true
+		if reached, heard = n.runs(), true; !reached {
+			life := c.life
+			c.w.soon(n, 0, func() {
+				if c.life == life {
+					c.deregister(1)
+				}
+			})
+			return
+		}
 	}
 	if !reached {
 		c.failOver(tries, c.deregister)

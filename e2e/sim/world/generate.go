@@ -80,9 +80,8 @@ func Generate(seed uint64, scenario string, nodes int) *Plan {
 	if p.Late {
 		p.Tombstone = time.Minute
 	}
-	p.Origin = 3 * p.Tombstone
-	if p.Tombstone == time.Hour {
-		p.Origin = 0
+	if p.Aging {
+		p.Origin = 3 * p.Tombstone
 	}
 	for range p.Nodes {
 		drift, wrong := 0.0, time.Duration(0)

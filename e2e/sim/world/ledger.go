@@ -46,6 +46,28 @@ type eviction struct {
 	zone    string
 }
 
+// hearing is when a node last heard of a lease, and the longest that it has waited since it holds it.
+type hearing struct{ at, gap time.Duration }
+
+func (n *node) hears(key muster.Key) {
+	h := n.heard[key]
+	if h.at > 0 {
+		h.gap = max(h.gap, n.w.now-h.at)
+	}
+	h.at = n.w.now
+	n.heard[key] = h
+}
+
+func (n *node) granted(key muster.Key) { n.heard[key] = hearing{at: n.w.now} }
+
+// overdue reports whether the node must take a lease for silent by now: 1.5 of its intervals, which it believes to be no
+// longer than the longest that it has seen, or half a TTL until it has seen any.
+func (n *node) overdue(inst *muster.Instance) bool {
+	h := n.heard[inst.Key()]
+	after := min(max(inst.TTL/2, h.gap)*3/2, inst.TTL)
+	return n.w.now-h.at > after*102/100+100*time.Millisecond
+}
+
 // observe looks at what has changed in a node's catalog since it was last looked at, and at what the node tells.
 func (w *World) observe(n *node) {
 	cat := n.rep.Catalog()
@@ -89,7 +111,7 @@ func (w *World) rescan(n *node) {
 			key := inst.Key()
 			n.changed[key] = w.now
 			if inst.Home == n.id {
-				n.heard[key] = w.now
+				n.granted(key)
 			}
 			if rec := registration(cat, key); rec != nil {
 				w.ledger.registered(key, rec.Stamp.Dot)
@@ -109,7 +131,7 @@ func (w *World) change(n *node, ch *catalog.Change) {
 			w.note(n.name, "has %s: home %s, %s, preserved %v", ch.Key, ch.New.Home, ch.New.Status, ch.New.Preserved)
 		}
 		if ch.New.Home == n.id && (ch.Old == nil || ch.Old.Home != n.id || !ch.Old.RegisteredAt.Equal(ch.New.RegisteredAt)) {
-			n.heard[ch.Key] = w.now
+			n.granted(ch.Key)
 		}
 		if rec != nil && !rec.Deleted() {
 			w.ledger.registered(ch.Key, rec.Stamp.Dot)
@@ -126,7 +148,9 @@ func (w *World) change(n *node, ch *catalog.Change) {
 		w.ledger.deleted(ch.Key, rec.Stamp.Dot, cat)
 		if ch.Cause == catalog.CauseEvicted {
 			w.checkEviction(n, ch.Old)
-			n.evicted = append(n.evicted, eviction{w.now, ch.Old.TTL, ch.Old.Zone})
+			if ch.Old.Home == n.id {
+				n.evicted = append(n.evicted, eviction{w.now, ch.Old.TTL, ch.Old.Zone})
+			}
 		}
 	}
 	w.checkVanished(n, ch)

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"slices"
 	"time"
 
 	"github.com/musterhq/muster/gossip/spread"
@@ -149,28 +150,32 @@ func (w *World) refute(o, q *node, life int) {
 	}
 }
 
-// join lets a node that has just started find the others: by its seeds, until one answers.
+// seeds are the nodes whose addresses every node is started with.
+const seeds = 3
+
+// join lets a node that has just started find the others: it tries all its seeds at once, until one answers.
 func (w *World) join(n *node) {
 	life := n.life
 	var try func()
 	try = func() {
-		if !n.up || n.life != life {
+		if !n.up || n.life != life || slices.ContainsFunc(n.view, func(v peerView) bool { return v.up }) {
 			return
 		}
-		for _, q := range w.nodes {
-			if n.peer(q).up {
-				return
-			}
-		}
-		for _, i := range n.rand.Perm(len(w.nodes)) {
-			if q := w.nodes[i]; q != n && q.id != n.id && w.net.trip(n, q) {
-				w.meet(n, q)
-				break
-			}
+		if n.runs() {
+			w.joinSeeds(n)
 		}
 		w.after(between(n.rand, time.Second, 5*time.Second), try)
 	}
-	w.after(between(n.rand, 10*time.Millisecond, 500*time.Millisecond), try)
+	w.after(between(n.rand, 10*time.Millisecond, 100*time.Millisecond), try)
+}
+
+// joinSeeds joins those seeds that n does not see.
+func (w *World) joinSeeds(n *node) {
+	for _, q := range w.nodes[:min(seeds, len(w.nodes))] {
+		if q.id != n.id && w.resolve(n, q.id) == nil && w.net.trip(n, q) {
+			w.meet(n, q)
+		}
+	}
 }
 
 // rejoin tries two members that have failed, and goes on while it has success.
@@ -178,6 +183,7 @@ func (w *World) rejoin(n *node) {
 	if w.neverRejoin {
 		return
 	}
+	w.joinSeeds(n)
 	for range 3 {
 		var gone []*node
 		for _, q := range w.nodes {
@@ -227,6 +233,13 @@ func (w *World) meet(n, q *node) {
 	}
 	for _, b := range theirs {
 		tell(b, mine)
+	}
+}
+
+// exchange is the push-pull that each node has with a random member now and then.
+func (w *World) exchange(n *node) {
+	if q := w.nodes[n.rand.IntN(len(w.nodes))]; q != n && n.peer(q).up && w.net.trip(n, q) {
+		w.meet(n, q)
 	}
 }
 

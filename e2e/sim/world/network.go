@@ -304,7 +304,7 @@ func (w *World) renewals(n *node, keys []muster.Key) {
 	}
 	n.rep.RenewForwarded(n.moment(), keys)
 	for _, k := range keys {
-		n.heard[k] = w.now
+		n.hears(k)
 	}
 	w.settle(n)
 }

@@ -45,7 +45,7 @@ type node struct {
 	view     []peerView
 	score    int
 	suspects map[int]bool
-	heard    map[muster.Key]time.Duration // when this node last heard of a lease that it holds
+	heard    map[muster.Key]hearing       // of the leases that it holds
 	changed  map[muster.Key]time.Duration // when an instance last changed here
 	seen     catalog.Index
 	evicted  []eviction
@@ -82,13 +82,13 @@ func (w *World) start(n *node, snap *wire.Snapshot) {
 	n.clock.boot = w.now
 	n.view = make([]peerView, len(w.nodes), len(w.nodes)+4)
 	n.suspects = make(map[int]bool)
-	n.heard = make(map[muster.Key]time.Duration)
+	n.heard = make(map[muster.Key]hearing)
 	n.changed = make(map[muster.Key]time.Duration)
 	n.evicted, n.backlog, n.score, n.flushing, n.ticking = nil, nil, 0, false, 0
 	n.seen = 0
 	n.incarnation = uint64(max(n.clock.wall(w.now).UnixMilli(), 1))
 	if w.plan.Frozen[n.index%w.plan.Nodes] {
-		n.incarnation = 1 // Its wall clock starts at the same moment each time.
+		n.incarnation = 1 + n.rand.Uint64N(1<<20) // Its wall clock starts at about the same moment each time.
 	}
 	if snap != nil {
 		n.incarnation = max(n.incarnation, snap.Incarnation+1)
@@ -114,6 +114,7 @@ func (w *World) start(n *node, snap *wire.Snapshot) {
 	w.join(n)
 	w.every(n, 900*time.Millisecond, 1100*time.Millisecond, func() { w.probe(n) })
 	w.every(n, 5*time.Second, 15*time.Second, func() { w.rejoin(n) })
+	w.every(n, 10*time.Second, 20*time.Second, func() { w.exchange(n) })
 	if n.hasDisk {
 		w.every(n, 9*time.Second, 11*time.Second, func() { w.save(n) })
 	}
@@ -264,8 +265,9 @@ func (w *World) resume(n *node) {
 	wake := func() {
 		if stopped > 1250*time.Millisecond {
 			n.rep.Resumed(n.moment(), stopped.String())
-			for k := range n.heard {
-				n.heard[k] = w.now
+			for k, h := range n.heard {
+				h.at = w.now
+				n.heard[k] = h
 			}
 		}
 		w.tick(n)
