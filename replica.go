@@ -95,13 +95,14 @@ type Replica struct {
 	peers         peers
 	boot          boot
 
-	forward   map[string][]Key // renewals to pass on, by home
-	forwarded uint64
-	out       []Outbound
-	events    []NodeEvent
-	told      selfpreserve.Instant // transitions of self-preservation before it have been told
-	chores    chores
-	reassign  bool
+	forward    map[string][]Key // renewals to pass on, by home
+	forwardDue selfpreserve.Instant
+	forwarded  uint64
+	out        []Outbound
+	events     []NodeEvent
+	told       selfpreserve.Instant // transitions of self-preservation before it have been told
+	chores     chores
+	reassign   bool
 }
 
 // NewReplica makes a node that knows no peer and holds nothing, or what Restore then gives it.
@@ -124,7 +125,7 @@ func NewReplica(cfg ReplicaConfig, at Moment) (*Replica, error) {
 	if r.cfg.OriginAge <= 0 {
 		r.cfg.OriginAge = catalog.OriginAge
 	}
-	r.peers.init()
+	r.peers.init(r.id)
 	r.cat = catalog.New(catalog.Config{
 		Origin:  causal.Origin{Node: r.id, Incarnation: cfg.Incarnation},
 		History: cfg.History,
@@ -176,6 +177,7 @@ func (r *Replica) Tick(at Moment) {
 	r.tellTransitions()
 	r.chores.tick(r)
 	r.boot.tick(r)
+	r.passOn()
 	r.step(spread.Tick{})
 	r.end()
 }
@@ -183,6 +185,9 @@ func (r *Replica) Tick(at Moment) {
 // Next is when Tick should be called again at the latest.
 func (r *Replica) Next() time.Duration {
 	next := r.chores.next
+	if len(r.forward) > 0 {
+		next = min(next, r.forwardDue)
+	}
 	for _, due := range []func() (time.Duration, bool){r.leases.Next, r.spread.Next, r.boot.next} {
 		if t, ok := due(); ok && t < next {
 			next = t
@@ -222,29 +227,39 @@ func (r *Replica) end() {
 			r.reassign = false
 			r.assignHeirs()
 		} else if len(changes) == 0 {
-			return
+			if !r.boot.ready || len(r.early) == 0 {
+				return
+			}
+			r.registerEarly()
 		}
 	}
 }
 
-// Flush hands what this node has written since the last Flush to the engine, and renewals to their homes. The caller
-// flushes as soon as it can send: what is written while a send is under way then goes together.
+// forwardDelay is how long renewals for another home are gathered: a small part of any TTL, and enough to make one packet
+// of what would be twenty.
+const forwardDelay = 20 * time.Millisecond
+
+// Flush hands what this node has written since the last Flush to the engine. The caller flushes as soon as it can send: what is written while a send is under way then goes together.
 func (r *Replica) Flush(at Moment) {
-	if len(r.written) == 0 && len(r.forward) == 0 {
-		return
-	}
 	r.begin(at)
 	r.pushWritten()
+	r.end()
+}
+
+// passOn sends renewals to their homes, once they have been gathered for long enough.
+func (r *Replica) passOn() {
+	if len(r.forward) == 0 || r.at.Mono < r.forwardDue {
+		return
+	}
 	for _, to := range slices.Sorted(maps.Keys(r.forward)) {
 		r.out = append(r.out, Outbound{To: to, Renewals: r.forward[to]})
 		r.forwarded += uint64(len(r.forward[to]))
 	}
 	clear(r.forward)
-	r.end()
 }
 
 // Pending reports whether there is something to flush or to send.
-func (r *Replica) Pending() bool { return len(r.written) > 0 || len(r.forward) > 0 || len(r.out) > 0 }
+func (r *Replica) Pending() bool { return len(r.written) > 0 || len(r.out) > 0 }
 
 // wrote notes a write of this node's own, to be pushed by the next Flush.
 func (r *Replica) wrote(rec *catalog.Record) { r.written = append(r.written, rec) }

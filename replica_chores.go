@@ -60,7 +60,7 @@ func (c *chores) clearOrphans(r *Replica) {
 			since = now
 		}
 		seen[rec.Key] = since
-		if now-since >= r.cfg.TombstoneAge && selfpreserve.Heir(rec.Key.String(), r.peers.living(r.id)) == r.id {
+		if now-since >= r.cfg.TombstoneAge && selfpreserve.Heir(rec.Key.String(), r.peers.everyone()) == r.id {
 			r.wrote(r.cat.Delete(r.at, rec.Key, rec.Kind, catalog.Cleared))
 		}
 	}

@@ -46,6 +46,9 @@ func (r *Replica) Renew(at Moment, key Key) Renewal {
 	r.begin(at)
 	defer r.end()
 	if inst.Home != r.id && r.peers.alive(inst.Home) {
+		if len(r.forward) == 0 {
+			r.forwardDue = r.at.Mono + forwardDelay
+		}
 		r.forward[inst.Home] = append(r.forward[inst.Home], key)
 		return RenewalForwarded
 	}
@@ -183,7 +186,7 @@ func (r *Replica) heirOf(inst *Instance) string {
 	if inst.Datacenter != r.cfg.Datacenter || inst.Home == r.id || r.peers.alive(inst.Home) {
 		return ""
 	}
-	return selfpreserve.Heir(inst.Key().String(), r.peers.living(r.id))
+	return selfpreserve.Heir(inst.Key().String(), r.peers.everyone())
 }
 
 // assignHeirs looks at every instance whose home is gone after the members have changed: some have a new heir.
@@ -293,7 +296,7 @@ func (r *Replica) Handover(at Moment) int {
 		delete(r.embedded, key)
 		r.remove(key, catalog.Deregistered)
 	}
-	others := r.peers.living("")
+	others := r.peers.others()
 	if len(others) > 0 {
 		for inst := range r.instances() {
 			if inst.Home == r.id {

@@ -14,26 +14,36 @@ type peers struct {
 	up map[string]spread.Member
 	// agreed is when a peer's vector was last equal to this replica's: it then covered all that was covered here.
 	agreed map[string]selfpreserve.Instant
-	ids    []string // of up, sorted
+	self   string
+	// ids are those of up, and all has self besides: nil until asked for.
+	ids, all []string
 }
 
-func (p *peers) init() {
+func (p *peers) init(self string) {
+	p.self = self
 	p.up = make(map[string]spread.Member)
 	p.agreed = make(map[string]selfpreserve.Instant)
 }
 
 func (p *peers) alive(id string) bool { _, ok := p.up[id]; return ok }
 
-// living lists the members that are alive, and self unless it is "". The slice is the caller's to read, not to keep.
-func (p *peers) living(self string) []string {
-	if p.ids == nil {
+// others lists the other members that are alive, sorted. The slice is the caller's to read, not to keep.
+func (p *peers) others() []string {
+	if p.all == nil {
 		p.ids = slices.Sorted(maps.Keys(p.up))
+		p.all = append(slices.Clone(p.ids), p.self)
 	}
-	if self == "" {
-		return p.ids
-	}
-	return append(slices.Clip(p.ids), self)
+	return p.ids
 }
+
+// everyone lists the members that are alive, this node among them. Likewise.
+func (p *peers) everyone() []string {
+	p.others()
+	return p.all
+}
+
+// changed forgets the lists.
+func (p *peers) changed() { p.ids, p.all = nil, nil }
 
 func (p *peers) compare(r *Replica, peer string, d spread.Digest) {
 	if p.alive(peer) && d.Vector == r.cat.Vector().Hash() {
@@ -58,7 +68,8 @@ func (r *Replica) MemberUp(at Moment, m spread.Member) {
 		if !r.peers.alive(m.ID) {
 			r.reassign = true
 		}
-		r.peers.up[m.ID], r.peers.ids = m, nil
+		r.peers.up[m.ID] = m
+		r.peers.changed()
 	}
 	r.step(spread.MemberUp{Member: m})
 	r.boot.again(at.Mono)
@@ -73,7 +84,8 @@ func (r *Replica) MemberDown(at Moment, m spread.Member, left bool) {
 		delete(r.peers.up, m.ID)
 		delete(r.peers.agreed, m.ID)
 		delete(r.boot.asked, m.ID)
-		r.peers.ids, r.reassign = nil, true
+		r.peers.changed()
+		r.reassign = true
 	}
 	r.step(spread.MemberDown{Member: m, Left: left})
 	r.boot.tick(r)
@@ -109,7 +121,6 @@ func (b *boot) start(r *Replica) {
 func (b *boot) done(r *Replica, reason string) {
 	b.ready, b.reason = true, reason
 	r.spread.SetReady(true)
-	r.registerEarly()
 	r.tell(NodeEventSync, r.id, "ready: %s", reason)
 }
 
@@ -118,7 +129,7 @@ func (b *boot) tick(r *Replica) {
 	if b.ready {
 		return
 	}
-	ids := r.peers.living("")
+	ids := r.peers.others()
 	need := min(bootPeers, len(ids))
 	have, anyReady := 0, false
 	for _, id := range ids {

@@ -66,14 +66,25 @@ func (s *sender) packet(to string, msg []byte) {
 	}
 }
 
-// renewals go by stream if they do not fit a few packets: a lost renewal is a lease that seems silent.
+// renewalPackets is how many packets of renewals go at once; more go by stream, because so many in a row would overrun
+// the receiver's queue. A packet that is lost costs its instances one renewal of the several that a TTL holds.
+const renewalPackets = 8
+
 func (s *sender) renewals(to string, keys []Key) {
-	for len(keys) > 0 {
-		var packet []byte
-		packet, keys = appendRenewals(keys, lan.MaxPacket)
-		s.stream(to, packet)
+	for n := 0; len(keys) > 0; n++ {
+		var msg []byte
+		if n < renewalPackets {
+			msg, keys = appendRenewals(keys, lan.MaxPacket)
+			s.packet(to, msg)
+		} else {
+			msg, keys = appendRenewals(keys, renewalStream)
+			s.stream(to, msg)
+		}
 	}
 }
+
+// renewalStream is how large a message of renewals by stream may be.
+const renewalStream = 256 << 10
 
 func (s *sender) stream(to string, msg []byte) {
 	s.mu.Lock()

@@ -1,6 +1,8 @@
 package world
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,8 +26,34 @@ const (
 func (w *World) checkDigests(a, b *node) {
 	x, y := a.rep.Digest(), b.rep.Digest()
 	if x.Vector == y.Vector && x.State != y.State && !w.plan.Late {
-		w.fail("anytime_equal_vectors_equal_states", "%s and %s cover the same and hold something else", a.name, b.name)
+		w.fail("anytime_equal_vectors_equal_states", "%s and %s cover the same and hold something else: %s", a.name, b.name, difference(a, b))
 	}
+}
+
+// difference names a few records that one of two nodes holds and the other does not.
+func difference(a, b *node) string {
+	held := func(n *node) map[causal.Dot]*catalog.Record {
+		m := make(map[causal.Dot]*catalog.Record)
+		for _, rec := range n.rep.Catalog().Records() {
+			if !rec.Deleted() {
+				m[rec.Stamp.Dot] = rec
+			}
+		}
+		return m
+	}
+	x, y := held(a), held(b)
+	var lines []string
+	add := func(n *node, m, other map[causal.Dot]*catalog.Record) {
+		for d, rec := range m {
+			if other[d] == nil {
+				lines = append(lines, fmt.Sprintf("%s has register %d of %s as of %s, lamport %d", n.name, rec.Kind, rec.Key, d, rec.Stamp.Lamport))
+			}
+		}
+	}
+	add(a, x, y)
+	add(b, y, x)
+	slices.Sort(lines)
+	return strings.Join(lines[:min(4, len(lines))], "; ")
 }
 
 // checkZombie is I2: what was deleted by someone who knew it is not seen again by those who know of the deletion.
@@ -254,16 +282,16 @@ func (w *World) checkFight(n *node, ch *catalog.Change) {
 // sample looks at everything, once a second.
 func (w *World) sample() {
 	w.after(time.Second, w.sample)
-	states := make(map[uint64]uint64)
+	states := make(map[uint64]*node)
 	for _, n := range w.nodes {
 		if !n.up {
 			continue
 		}
 		d := n.rep.Digest()
-		if state, met := states[d.Vector]; met && state != d.State && !w.plan.Late {
-			w.fail("anytime_equal_vectors_equal_states", "%s covers what another node covers and holds something else", n.name)
+		if other := states[d.Vector]; other != nil {
+			w.checkDigests(n, other)
 		}
-		states[d.Vector] = d.State
+		states[d.Vector] = n
 		w.checkEngine(n, n.rep.Traffic())
 	}
 	w.checkEventually()

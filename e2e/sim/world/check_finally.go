@@ -113,8 +113,8 @@ func (w *World) checkScopes(n *node) {
 		all += n
 	}
 	for _, s := range n.rep.Scopes() {
-		if s.State == selfpreserve.Normal {
-			continue
+		if s.State == selfpreserve.Normal || n.clock.mono(w.now)-s.Since < calmFor {
+			continue // What has begun just now, a probe that failed by chance, has not had the time to end.
 		}
 		l, t := few, all
 		switch {

@@ -100,10 +100,14 @@ func (w *World) ask(n, q *node, ups []*node) {
 		})
 		return
 	}
-	answered := false
-	for range 3 {
-		k := ups[n.rand.IntN(len(ups))]
-		if k == q || !w.net.trip(n, k) {
+	answered, asked := false, 0
+	for _, i := range n.rand.Perm(len(ups)) {
+		k := ups[i]
+		if k == q || asked == 3 {
+			continue
+		}
+		asked++
+		if !w.net.trip(n, k) {
 			continue
 		}
 		answered = true
