@@ -28,7 +28,7 @@ var layers = []struct {
 	{"api/apitest", []string{".", "catalog", "catalog/causal"}}, // a node made up of a catalog alone, for tests
 	{"api/...", []string{".", "api/..."}},
 	{"cmd/...", []string{".", "api/...", "cmd/..."}},
-	{"e2e/sim/...", []string{".", "catalog/...", "selfpreserve/...", "gossip/spread", "gossip/frame", "e2e/..."}},
+	{"e2e/sim/world", []string{".", "catalog/...", "selfpreserve/...", "gossip/spread", "gossip/frame", "e2e/..."}},
 	{"e2e/...", []string{"./..."}},
 }
 

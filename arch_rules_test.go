@@ -27,11 +27,11 @@ func (s source) at(n ast.Node) string {
 }
 
 // pure are the packages without clock, goroutines and I/O: what a seeded simulator replays bit for bit.
-var pure = []string{"catalog/...", "selfpreserve/...", "gossip/spread/...", "gossip/frame/...", "e2e/sim/..."}
+var pure = []string{"catalog/...", "selfpreserve/...", "gossip/spread/...", "gossip/frame/...", "e2e/sim/world/..."}
 
 // oneOwner are the pure packages whose values are driven by a single goroutine. The catalog has lock-free readers, and
 // the frame codec pools its encoders.
-var oneOwner = []string{"selfpreserve/...", "gossip/spread/...", "e2e/sim/..."}
+var oneOwner = []string{"selfpreserve/...", "gossip/spread/...", "e2e/sim/world/..."}
 
 // isPure reports whether s is pure code: in a pure package, or one of the root's replica*.go, which hold the part of a
 // node that the simulator drives.

@@ -60,7 +60,7 @@ func TestEachSourceRuleFindsItsBreachesAndNothingElse(t *testing.T) {
 		{"a variable that hides the package", "catalog/a.go", "import \"time\"\nvar _ time.Time\nfunc f(time interface{ Now() int }) int { return time.Now() }", nil},
 		{"clock in the node", "node.go", "import \"time\"\nvar t = time.Now()", nil},
 		{"clock in a test of pure code", "catalog/a_test.go", "import \"time\"\nvar t = time.Now()", nil},
-		{"clock in the simulator", "e2e/sim/a.go", "import \"time\"\nvar t = time.Now()", []string{"2 " + noClock}},
+		{"clock in the simulator", "e2e/sim/world/a.go", "import \"time\"\nvar t = time.Now()", []string{"2 " + noClock}},
 
 		{"global draw", "gossip/spread/a.go", "import \"math/rand/v2\"\nvar x = rand.IntN(3)", []string{"2 " + random}},
 		{"global draw of the first generation", "catalog/a.go", "import \"math/rand\"\nvar x = rand.Intn(3)", []string{"2 " + random}},
@@ -226,9 +226,9 @@ func TestArrowsThatRunUpAreFound(t *testing.T) {
 		{"cmd/muster/main.go", own("e2e/bench"), true},
 		{"e2e/proc/a_test.go", own("gossip/lan"), false},
 		{"e2e/bench/a.go", memberlist, false},
-		{"e2e/sim/a.go", own("gossip/spread"), false},
-		{"e2e/sim/a.go", own("gossip/lan"), true},
-		{"e2e/sim/a.go", own("api/native"), true},
+		{"e2e/sim/world/a.go", own("gossip/spread"), false},
+		{"e2e/sim/world/a.go", own("gossip/lan"), true},
+		{"e2e/sim/world/a.go", own("api/native"), true},
 		{"pkg/a.go", own("catalog"), true},
 	} {
 		s := parse(t, tc.path, "import "+strconv.Quote(tc.imports))
