@@ -235,7 +235,7 @@ func (r *Replica) end() {
 	}
 }
 
-// forwardDelay is how long renewals for another home are gathered: a small part of any TTL, and enough to make one packet
+// forwardDelay is how long renewals for another home are gathered: a small part of any TTL, and enough to make one message
 // of what would be twenty.
 const forwardDelay = 20 * time.Millisecond
 

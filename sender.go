@@ -66,25 +66,18 @@ func (s *sender) packet(to string, msg []byte) {
 	}
 }
 
-// renewalPackets is how many packets of renewals go at once; more go by stream, because so many in a row would overrun
-// the receiver's queue. A packet that is lost costs its instances one renewal of the several that a TTL holds.
-const renewalPackets = 8
+// renewalsMax is how large a message of renewals may be.
+const renewalsMax = 256 << 10
 
+// renewals go by stream: the client was told that it has renewed, so the home must hear of it. A lost packet in ten would
+// make a live lease expire sooner or later.
 func (s *sender) renewals(to string, keys []Key) {
-	for n := 0; len(keys) > 0; n++ {
+	for len(keys) > 0 {
 		var msg []byte
-		if n < renewalPackets {
-			msg, keys = appendRenewals(keys, lan.MaxPacket)
-			s.packet(to, msg)
-		} else {
-			msg, keys = appendRenewals(keys, renewalStream)
-			s.stream(to, msg)
-		}
+		msg, keys = appendRenewals(keys, renewalsMax)
+		s.stream(to, msg)
 	}
 }
-
-// renewalStream is how large a message of renewals by stream may be.
-const renewalStream = 256 << 10
 
 func (s *sender) stream(to string, msg []byte) {
 	s.mu.Lock()

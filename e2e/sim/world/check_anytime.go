@@ -122,6 +122,7 @@ func tooMany(lost, total int) bool {
 // that a lease may take to count as overdue.
 func (w *World) checkOwnScope(n *node, old *muster.Instance) {
 	lost, total := 1, 1
+	var silent []string
 	for _, v := range n.rep.Catalog().Services().Services {
 		for _, inst := range v.Instances() {
 			if inst.Home != n.id || inst.Embedded || inst.Zone != old.Zone {
@@ -130,18 +131,23 @@ func (w *World) checkOwnScope(n *node, old *muster.Instance) {
 			total++
 			if n.overdue(inst) {
 				lost++
+				silent = append(silent, fmt.Sprintf("%s for %v of %v", inst.ID, w.now-n.heard[inst.Key()].at, inst.TTL))
 			}
 		}
 	}
 	for _, e := range n.evicted {
+		if n.changed[e.key] > e.at {
+			continue // It has come back, and no longer counts as lost.
+		}
 		if e.zone == old.Zone && w.now-e.at < e.ttl*98/100 {
 			lost++
 			total++
+			silent = append(silent, fmt.Sprintf("%s evicted %v ago", e.key.ID, w.now-e.at))
 		}
 	}
 	if tooMany(lost, total) {
-		w.fail("anytime_preserves_before_it_evicts", "%s evicts %s while %d of %d leases of zone %s are silent",
-			n.name, old.Key(), lost, total, old.Zone)
+		w.fail("anytime_preserves_before_it_evicts", "%s evicts %s while %d of %d leases of zone %s are silent: %s; %+v",
+			n.name, old.Key(), lost, total, old.Zone, strings.Join(silent, ", "), n.rep.Scopes())
 	}
 }
 
@@ -219,8 +225,17 @@ func (w *World) gapSince(c *client, from time.Duration) bool {
 	return w.now-last > c.plan.TTL/2
 }
 
-// calmSince reports whether all nodes that run could talk to all others all the time.
+// calmSince reports whether all nodes that run could talk to all others all the time, and those that have crashed could
+// until then.
 func (w *World) calmSince(from time.Duration) bool {
+	for l, at := range w.net.broken {
+		if at > from || w.net.cut[l] > 0 || w.net.clog[l] > 0 {
+			return false
+		}
+	}
+	if w.doubted > from {
+		return false
+	}
 	for i, a := range w.nodes {
 		if !a.up {
 			continue

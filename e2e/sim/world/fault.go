@@ -206,6 +206,7 @@ func (w *World) twin(f *Fault, r *rand.Rand) {
 // suspect makes some members believe for a while that a node is dead.
 func (w *World) suspect(f *Fault, n *node, r *rand.Rand) {
 	life := n.life
+	w.doubted = w.now + 10*time.Second
 	for _, o := range w.nodes {
 		if o == n || !o.runs() || r.Float64() > f.Share {
 			continue

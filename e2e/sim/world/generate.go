@@ -81,7 +81,7 @@ func Generate(seed uint64, scenario string, nodes int) *Plan {
 		p.Tombstone = time.Minute
 	}
 	if p.Aging {
-		p.Origin = 3 * p.Tombstone
+		p.Origin = 10 * p.Tombstone
 	}
 	for range p.Nodes {
 		drift, wrong := 0.0, time.Duration(0)

@@ -44,6 +44,7 @@ func (l *ledger) deleted(key muster.Key, tomb causal.Dot, cat *catalog.Catalog) 
 type eviction struct {
 	at, ttl time.Duration
 	zone    string
+	key     muster.Key
 }
 
 // hearing is when a node last heard of a lease, and the longest that it has waited since it holds it.
@@ -149,7 +150,7 @@ func (w *World) change(n *node, ch *catalog.Change) {
 		if ch.Cause == catalog.CauseEvicted {
 			w.checkEviction(n, ch.Old)
 			if ch.Old.Home == n.id {
-				n.evicted = append(n.evicted, eviction{w.now, ch.Old.TTL, ch.Old.Zone})
+				n.evicted = append(n.evicted, eviction{w.now, ch.Old.TTL, ch.Old.Zone, ch.Key})
 			}
 		}
 	}

@@ -20,6 +20,7 @@ type network struct {
 	clog    []int // likewise: what is sent waits until it opens
 	waiting [][]func()
 	bad     []time.Duration // when a direction, or one of its ends, was last not as it should be
+	broken  []time.Duration // when a direction was last closed or clogged
 	streams map[[2]int]*stream
 	badSky  time.Duration // when the weather was last bad for everyone
 	storms  int
@@ -45,7 +46,8 @@ func (t *network) init(w *World) {
 	t.w, t.rand, t.weather = w, rng(w.plan.Seed, "network", 0), w.plan.Net
 	t.places = w.plan.Nodes
 	n := t.places * t.places
-	t.cut, t.clog, t.waiting, t.bad = make([]int, n), make([]int, n), make([][]func(), n), make([]time.Duration, n)
+	t.cut, t.clog, t.waiting = make([]int, n), make([]int, n), make([][]func(), n)
+	t.bad, t.broken = make([]time.Duration, n), make([]time.Duration, n)
 	t.streams = make(map[[2]int]*stream)
 }
 
@@ -69,6 +71,7 @@ func (t *network) reopen(from, to int) {
 	if from != to {
 		t.cut[t.link(from, to)]--
 		t.bad[t.link(from, to)] = t.w.now
+		t.broken[t.link(from, to)] = t.w.now
 	}
 }
 
@@ -84,7 +87,7 @@ func (t *network) unjam(from, to int) {
 	}
 	l := t.link(from, to)
 	t.clog[l]--
-	t.bad[l] = t.w.now
+	t.bad[l], t.broken[l] = t.w.now, t.w.now
 	if t.clog[l] == 0 {
 		for _, do := range t.waiting[l] {
 			t.w.after(between(t.rand, 0, 20*time.Millisecond), do)

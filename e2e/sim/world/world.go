@@ -24,6 +24,7 @@ type World struct {
 	ledger  ledger
 	phase   phase
 	healed  time.Duration // when liveness began
+	doubted time.Duration // until when members may wrongly take one for dead
 	chance  *rand.Rand
 	out     io.Writer
 	trace   uint64
