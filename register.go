@@ -18,7 +18,8 @@ func (l *Lease) Key() Key { return l.key }
 func (l *Lease) Deregister(ctx context.Context) error { return l.n.Remove(ctx, l.key) }
 
 // Register registers an instance that lives in this process: the node renews it as long as the process lives, and the
-// other nodes take it out when this node dies. The error is an *InvalidError with every field at fault, or ErrClosed.
+// other nodes take it out when this node dies. A node that has peers to catch up with keeps the registration until it is
+// ready (see Ready), and is found with it, here too, from then on. The error is an *InvalidError with every field at fault, or ErrClosed.
 func (n *Node) Register(ctx context.Context, inst Instance) (*Lease, error) {
 	stored, _, err := n.register(ctx, inst, true)
 	if err != nil {
