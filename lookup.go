@@ -40,7 +40,7 @@ func (n *Node) detail(inst *Instance) InstanceDetail {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	r := n.replica
-	if r.embedded[key] {
+	if r.embedded[key] != nil {
 		d.LastRenewal = time.Now().UTC().Truncate(time.Millisecond)
 	} else if l, ok := r.leases.Lookup(key); ok && !l.Inherited {
 		r.begin(n.moment())

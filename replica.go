@@ -81,8 +81,8 @@ type Replica struct {
 	spread  *spread.Engine
 	written []*catalog.Record
 
-	// embedded are the instances that live in this process: they renew by being there.
-	embedded map[Key]bool
+	// embedded are the instances that live in this process, as they were registered: they renew by being there.
+	embedded map[Key]*Instance
 	// early are those of them that were registered before this node had caught up with its peers. They are written when it
 	// has: a node without a memory counts from 1, and what it wrote would lose to a tombstone of its own earlier life, or,
 	// worse, at some members only: those that have not collected it yet.
@@ -111,7 +111,7 @@ func NewReplica(cfg ReplicaConfig, at Moment) (*Replica, error) {
 		cfg:      cfg,
 		id:       cfg.Datacenter + "/" + cfg.Name,
 		at:       at,
-		embedded: make(map[Key]bool),
+		embedded: make(map[Key]*Instance),
 		early:    make(map[Key]*Instance),
 		marked:   make(map[Key]bool),
 		homes:    make(map[string]int),

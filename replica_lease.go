@@ -40,7 +40,7 @@ func (r *Replica) Renew(at Moment, key Key) Renewal {
 	if inst == nil || inst.Datacenter != r.cfg.Datacenter {
 		return RenewalUnknown
 	}
-	if r.embedded[key] {
+	if r.embedded[key] != nil {
 		return RenewalHere
 	}
 	r.begin(at)
@@ -49,7 +49,9 @@ func (r *Replica) Renew(at Moment, key Key) Renewal {
 		if len(r.forward) == 0 {
 			r.forwardDue = r.at.Mono + forwardDelay
 		}
-		r.forward[inst.Home] = append(r.forward[inst.Home], key)
+		if planted != "a renewal is not passed to the home" {
+			r.forward[inst.Home] = append(r.forward[inst.Home], key)
+		}
 		return RenewalForwarded
 	}
 	r.take(inst)
@@ -79,6 +81,7 @@ func (r *Replica) renewed(key Key, n selfpreserve.Renewal) Renewal {
 		r.leases.Adopt(r.at.Mono, key)
 		r.take(inst)
 		return RenewalAdopted
+	case planted == "the preserved mark stays":
 	case n.Preserved || inst.Preserved:
 		r.take(inst) // Takes the mark off.
 	}
@@ -99,6 +102,11 @@ func (r *Replica) react(ch *catalog.Change) {
 	r.census(ch.New, +1)
 	key := ch.Key
 	if ch.New == nil {
+		if own := r.embedded[key]; own != nil && r.earlierSelf(key) && planted != "an earlier life deregisters what lives in this one" {
+			r.tell(NodeEventRegistration, key.String(), "re-asserted: an earlier life of this node ended it, and it lives in this one")
+			r.reassert(own)
+			return
+		}
 		if ch.Cause != catalog.CauseDeregistered && r.holdsLive(key) {
 			r.tell(NodeEventRegistration, key.String(), "re-asserted: it was %s elsewhere, and its lease here is alive", ch.Cause)
 			r.reassert(ch.Old)
@@ -117,17 +125,34 @@ func (r *Replica) react(ch *catalog.Change) {
 	if ch.Old == nil {
 		r.tell(NodeEventRegistration, key.String(), "registered, home %s", ch.New.Home)
 	}
+	if planted == "a home asserts its lease against a new home" && ch.Old != nil && ch.Old.Home == r.id && ch.New.Home != r.id && r.holdsLive(key) {
+		r.reassert(ch.New)
+		return
+	}
 	r.hold(ch.New)
 }
 
+// earlierSelf reports whether it was an earlier life of this node that deleted an instance: it cannot have known of one
+// that lives in this process.
+func (r *Replica) earlierSelf(key Key) bool {
+	self := r.cat.Self()
+	for _, rec := range r.cat.Registers(key) {
+		if o := rec.Stamp.Dot.Origin; rec.Kind == catalog.KindRegistration && rec.Deleted() {
+			return o.Node == self.Node && o.Incarnation < self.Incarnation
+		}
+	}
+	return false
+}
+
 // holdsLive reports whether this node knows by itself that an instance is alive: it lives in this process, or its lease
-// is held here, was not inherited, and has not expired.
+// is held here, was not inherited, and has not expired. One that was preserved is not known to be alive, though its clock
+// may have been started afresh.
 func (r *Replica) holdsLive(key Key) bool {
-	if r.embedded[key] {
+	if r.embedded[key] != nil {
 		return true
 	}
 	l, ok := r.leases.Lookup(key)
-	return ok && !l.Inherited && !l.Expired
+	return ok && !l.Inherited && !l.Expired && (!l.Preserved || planted == "what was preserved is asserted again")
 }
 
 // hold brings the lease table in line with an instance's home: the home holds the lease; where the home is gone, its
@@ -136,9 +161,12 @@ func (r *Replica) hold(inst *Instance) {
 	key := inst.Key()
 	l, held := r.leases.Lookup(key)
 	switch {
-	case inst.Home == r.id && r.embedded[key]:
+	case inst.Home == r.id && r.embedded[key] != nil:
 		r.drop(key) // It renews by living in this process.
-		if inst.Preserved {
+		switch own := r.embedded[key]; {
+		case !inst.RegisteredAt.Equal(own.RegisteredAt):
+			r.reassert(own) // What an earlier life registered.
+		case inst.Preserved:
 			r.take(inst)
 		}
 	case inst.Home == r.id:
@@ -149,7 +177,7 @@ func (r *Replica) hold(inst *Instance) {
 		switch {
 		case !inst.Preserved:
 			delete(r.marked, key)
-		case own && !l.Expired:
+		case own && !l.Expired && !l.Preserved:
 			r.take(inst) // Someone who could not hear it took it for silent.
 		case !own || !l.Preserved:
 			r.marked[key] = true // To be taken off when it renews.
@@ -247,8 +275,12 @@ func (r *Replica) datacenter() selfpreserve.Datacenter {
 	return d
 }
 
-// judge evicts and preserves what the lease table says.
+// judge evicts and preserves what the lease table says. A node that is not ready turns renewals away, so it cannot say who
+// is silent, and judges no one.
 func (r *Replica) judge() {
+	if !r.boot.ready && planted != "a node judges before it is ready" {
+		return
+	}
 	for _, a := range r.leases.Step(r.at.Mono) {
 		inst, _ := r.cat.Get(a.Key)
 		if inst == nil {
@@ -266,11 +298,19 @@ func (r *Replica) judge() {
 	}
 }
 
+// nextJudgement is when judge has something to do; false if never, as things are.
+func (r *Replica) nextJudgement() (time.Duration, bool) {
+	t, ok := r.leases.Next()
+	return t, ok && (r.boot.ready || planted == "a node judges before it is ready")
+}
+
 // Resumed tells the replica that its process was stopped for a while: every lease gets a fresh TTL, because renewals may
 // have been missed.
 func (r *Replica) Resumed(at Moment, stopped string) {
 	r.begin(at)
-	r.leases.Refresh(at.Mono)
+	if planted != "a stopped process judges as if it had heard" {
+		r.leases.Refresh(at.Mono)
+	}
 	r.tell(NodeEventSelfPreservation, "node", "this process was stopped for %s: every lease has a fresh TTL", stopped)
 	r.end()
 }

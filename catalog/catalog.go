@@ -126,6 +126,12 @@ func (c *Catalog) write(at Moment, rec *Record) *Record {
 	c.seq++
 	rec.Stamp = causal.Stamp{Lamport: c.lamport, Dot: causal.Dot{Origin: c.self, Seq: c.seq}}
 	rec.Wall = at.Wall.UnixMilli()
+	if planted == "a Lamport counter for each key" {
+		rec.Stamp.Lamport = 1
+		if cur := c.register(rec.Key, rec.Kind); cur != nil {
+			rec.Stamp.Lamport = cur.Stamp.Lamport + 1
+		}
+	}
 	c.Apply(at, []*Record{rec})
 	return rec
 }
@@ -136,7 +142,7 @@ func (c *Catalog) write(at Moment, rec *Record) *Record {
 func (c *Catalog) Apply(at Moment, recs []*Record) (fresh []*Record) {
 	c.batch++
 	for _, rec := range recs {
-		if c.vector.Covers(rec.Stamp.Dot) {
+		if c.vector.Covers(rec.Stamp.Dot) && planted != "a second copy is applied again" {
 			continue
 		}
 		c.vector.Add(rec.Stamp.Dot)

@@ -38,7 +38,7 @@ func (c *Catalog) Transfer(v *causal.Vector, full bool) *Transfer {
 		}
 		below = below || r.First <= c.floors[o]
 	}
-	if below && v.Len() > 0 {
+	if below && v.Len() > 0 && planted != "the list of what is held is not sent" {
 		t.Summary.Held = c.held()
 	}
 	return t

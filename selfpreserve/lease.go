@@ -92,7 +92,12 @@ type service struct {
 }
 
 // overdue is how long after its last renewal the lease counts as silent: 1.5 intervals, but no later than it expires.
-func (l *lease[K]) overdue() time.Duration { return min(l.interval+l.interval/2, l.ttl) }
+func (l *lease[K]) overdue() time.Duration {
+	if planted == "the expired are counted, not the overdue" {
+		return l.ttl
+	}
+	return min(l.interval+l.interval/2, l.ttl)
+}
 
 // expires is when the lease expires unless it is renewed.
 func (l *lease[K]) expires() Instant { return l.base + l.ttl }

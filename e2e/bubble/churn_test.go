@@ -67,7 +67,7 @@ func TestHundredNodesStartAtOnce(t *testing.T) {
 // A node joins a large catalog, and the peer that it loads it from is killed in the middle, or the node itself is. It is
 // not ready before it has everything, and has it soon from another.
 func TestNodeIsKilledDuringASync(t *testing.T) {
-	const records = 10_000
+	const records = 8_000
 	for _, victim := range []string{"source", "joiner"} {
 		t.Run(victim, func(t *testing.T) {
 			t.Parallel()

@@ -49,7 +49,6 @@ func (a *agent) launch(flags ...string) {
 	t.Helper()
 	argv := slices.Concat(a.within, []string{a.bin, "agent", "--node", name, "--profile", "local"}, flags)
 	a.cmd, a.ended = exec.Command(argv[0], argv[1:]...), make(chan struct{})
-	a.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1")
 	stdout, err := a.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

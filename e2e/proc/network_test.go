@@ -94,8 +94,8 @@ func newNetwork(t *testing.T, name string, nodes, clients int) *network {
 	t.Cleanup(n.remove)
 	making.Lock()
 	defer making.Unlock()
-	n.must("", "ip", "netns", "add", n.namespace("switch"))
-	n.must("link add br0 type bridge\nlink set br0 up\n", "ip", "-n", n.namespace("switch"), "-batch", "-")
+	n.ip("", "netns", "add", n.namespace("switch"))
+	n.ip("link add br0 type bridge\nlink set br0 up\n", "-n", n.namespace("switch"), "-batch", "-")
 	for i := range nodes {
 		n.add(fmt.Sprintf("n%d", i+1), fmt.Sprintf("10.213.0.%d", i+1), true)
 	}
@@ -107,9 +107,10 @@ func newNetwork(t *testing.T, name string, nodes, clients int) *network {
 
 func (n *network) namespace(host string) string { return thisRun.prefix + n.name + "-" + host }
 
-func (n *network) must(stdin, name string, args ...string) {
+// ip runs the program of that name, which has to succeed.
+func (n *network) ip(stdin string, args ...string) {
 	n.t.Helper()
-	if err := command(stdin, name, args...); err != nil {
+	if err := command(stdin, "ip", args...); err != nil {
 		n.t.Fatal(err)
 	}
 }
@@ -120,10 +121,10 @@ func (n *network) add(name, ip string, node bool) {
 	h := &host{net: n, name: name, ip: ip, node: node}
 	h.relay = sync.OnceValues(h.startRelay)
 	ns, sw := n.namespace(name), n.namespace("switch")
-	n.must("", "ip", "netns", "add", ns)
-	n.must("", "ip", "link", "add", "eth0", "netns", ns, "type", "veth", "peer", "name", name, "netns", sw)
-	n.must("link set "+name+" master br0\nlink set "+name+" up\n", "ip", "-n", sw, "-batch", "-")
-	n.must("link set lo up\naddr add "+ip+"/24 dev eth0\nlink set eth0 up\n", "ip", "-n", ns, "-batch", "-")
+	n.ip("", "netns", "add", ns)
+	n.ip("", "link", "add", "eth0", "netns", ns, "type", "veth", "peer", "name", name, "netns", sw)
+	n.ip("link set "+name+" master br0\nlink set "+name+" up\n", "-n", sw, "-batch", "-")
+	n.ip("link set lo up\naddr add "+ip+"/24 dev eth0\nlink set eth0 up\n", "-n", ns, "-batch", "-")
 	n.hosts = append(n.hosts, h)
 }
 
@@ -152,7 +153,7 @@ func (n *network) host(name string) *host {
 // pick is the hosts of those names, separated by spaces.
 func (n *network) pick(names string) (hosts []*host) {
 	n.t.Helper()
-	for _, name := range strings.Fields(names) {
+	for name := range strings.FieldsSeq(names) {
 		hosts = append(hosts, n.host(name))
 	}
 	return hosts

@@ -97,8 +97,8 @@ func (h *host) startRelay() (*http.Client, error) {
 		_ = cmd.Wait()
 	})
 	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil || line != "ready\n" {
-		return nil, fmt.Errorf("relay on %s: %v %s", h.name, err, line)
+	if line != "ready\n" {
+		return nil, fmt.Errorf("relay on %s: %w: %s", h.name, err, line)
 	}
 	return &http.Client{Timeout: requestLimit, Transport: transport}, nil
 }

@@ -44,6 +44,8 @@ func TestMain(m *testing.M) {
 }
 
 func runTests(m *testing.M) int {
+	// For every process that is started: a race ends it, and it does not wait a second for more of them when it ends.
+	_ = os.Setenv("GORACE", "halt_on_error=1 atexit_sleep_ms=0")
 	dir, err := os.MkdirTemp("", "muster-proc-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -137,7 +139,7 @@ func (r run) processes() (pids []int) {
 	}
 	for _, ns := range r.namespaces() {
 		out, _ := exec.Command("ip", "netns", "pids", ns).Output()
-		for _, f := range strings.Fields(string(out)) {
+		for f := range strings.FieldsSeq(string(out)) {
 			if pid, err := strconv.Atoi(f); err == nil && !slices.Contains(pids, pid) {
 				pids = append(pids, pid)
 			}

@@ -67,6 +67,43 @@ func TestOneWayCutHarmsNobody(t *testing.T) {
 	})
 }
 
+// Five nodes do not hear three others any more, and tell them that they are dead. What the three have to say to each other
+// is heard all the same, and whoever speaks is taken back at once, however many others are missed.
+func TestMembersThatAnotherSideCannotHearKeepEachOther(t *testing.T) {
+	bubble(t, gossiptest.Options{}, func(t *testing.T, n *gossiptest.Network) {
+		for range 5 {
+			ds := cluster(t, n, 8, nil)
+			silenced, deaf := ds[:3], ds[3:]
+			for _, from := range silenced {
+				for _, to := range deaf {
+					n.Cut(from.cfg.Name, to.cfg.Name)
+				}
+			}
+			lost := map[string]int{} // for how many seconds on end one of the three has missed another
+			for range 120 {
+				for _, d := range silenced {
+					for _, e := range silenced {
+						pair := e.cfg.Name + " at " + d.cfg.Name
+						if lost[pair]++; d.state(e.cfg.Name) == StateAlive {
+							lost[pair] = 0
+						}
+						if lost[pair] > 4 {
+							t.Fatalf("%s has been missed for %d s", pair, lost[pair])
+						}
+						_ = d.Send(e.cfg.Name, []byte("news")) // Unknown to those who miss it: they send nothing.
+					}
+				}
+				time.Sleep(time.Second)
+			}
+			n.Heal()
+			within(t, 20*time.Second, "all agree again", func() bool { return agree(ds) })
+			for _, d := range ds {
+				_ = d.Close()
+			}
+		}
+	})
+}
+
 func TestNodeThatStartsInACutFindsItsSeedLater(t *testing.T) {
 	bubble(t, gossiptest.Options{}, func(t *testing.T, n *gossiptest.Network) {
 		ds := cluster(t, n, 2, nil)

@@ -45,11 +45,13 @@ func (d delegate) NotifyMsg(b []byte) {
 			d.p.stats.malformed.Add(1)
 		}
 	case streamFrame:
+		d.p.heard(from)
 		select {
 		case d.p.inbox <- in:
 		case <-d.p.done:
 		}
 	case packetFrame:
+		d.p.heard(from)
 		d.p.offer(in)
 	}
 }

@@ -8,7 +8,8 @@
 //     joins, every few seconds, members that it remembers and misses, and the seeds that it does not see.
 //   - A greeting. memberlist passes news to members drawn at random, so that some never hear of a join until an exchange
 //     of state half a minute later. Whoever sees a member join says hello to it a second or two later, and whoever is
-//     greeted by a stranger joins it.
+//     greeted by a stranger joins it. So does whoever hears a member that it takes for failed: across a cut in one
+//     direction those who hear nothing declare dead whom their listeners hear well.
 //   - A fresh identity for each life. memberlist knows a member by name and refuses it at a new address until its old
 //     life has been declared dead. Here the identity is the name with a tag made from the incarnation, so a node that
 //     restarts, on whatever port and however fast, is another member to memberlist, is taken in at once, and takes the

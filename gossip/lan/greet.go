@@ -13,7 +13,7 @@ import (
 // brings to everyone, it has brought by then.
 const greetAfter = 5
 
-// greetPause is the shortest time between two joins that greetings cause. One exchange brings all that is missing.
+// greetPause is the shortest time between two joins of nodes that this one has heard. One exchange brings all that is missing.
 const greetPause = time.Second
 
 // greet says hello to a life that has just become alive here, once. memberlist passes news on a fixed number of times
@@ -50,6 +50,21 @@ func (p *Pool) greeted(from, msg string) bool {
 	if l := p.roster.get(id, from); l != nil && l.State == StateAlive {
 		return true
 	}
+	p.meet(addr)
+	return true
+}
+
+// heard sees to it that a member that speaks does not count as failed for long. Across a cut in one direction those who
+// cannot hear it go on telling everyone that it is dead; and where it is believed, its own word against it may have come
+// too soon. The rejoin loop would find it only by chance among all that are missed.
+func (p *Pool) heard(from string) {
+	if m, ok := p.Members().Get(from); ok && m.State == StateFailed {
+		p.meet(m.Addr)
+	}
+}
+
+// meet joins a node that this one has heard, unless it has just met another.
+func (p *Pool) meet(addr string) {
 	now := time.Now().UnixNano()
 	if last := p.lastGreeted.Load(); now-last >= int64(greetPause) && p.lastGreeted.CompareAndSwap(last, now) {
 		p.spawn(func() {
@@ -58,5 +73,4 @@ func (p *Pool) greeted(from, msg string) bool {
 			}
 		})
 	}
-	return true
 }

@@ -35,7 +35,7 @@ type Pool struct {
 	meta      atomic.Pointer[[]byte] // encoded card
 	settled   atomic.Bool            // some node has taken this one in
 
-	lastGreeted atomic.Int64 // when a stranger's greeting last caused a join, Unix nanoseconds
+	lastGreeted atomic.Int64 // when a stranger or a member that had failed was last joined because it spoke, Unix nanoseconds
 
 	ready   chan struct{}   // closed once list is set
 	life    context.Context // ends with Close

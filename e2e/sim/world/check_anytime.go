@@ -72,6 +72,13 @@ func (c *client) alive() bool { return c != nil && c.running && c.wants && c.ack
 // checkEviction judges a node that has just evicted a lease.
 func (w *World) checkEviction(n *node, old *muster.Instance) {
 	w.stats.Evictions++
+	if !n.ready {
+		w.fail("anytime_judges_only_when_ready", "%s, which is not ready, evicts %s", n.name, old.Key())
+	}
+	heard := n.heard[old.Key()]
+	if silence := w.now - heard.at; old.Home == n.id && heard.sure && silence < old.TTL*98/100 {
+		w.fail("anytime_expiry_is_a_whole_ttl", "%s evicts %s, TTL %v, %v after it could last have heard of it", n.name, old.Key(), old.TTL, silence)
+	}
 	c := w.byKey[old.Key()]
 	if c.alive() && !c.plan.Embedded {
 		w.checkWrongEviction(n, c, old)
@@ -86,8 +93,11 @@ func (w *World) checkEviction(n *node, old *muster.Instance) {
 	}
 }
 
-// checkWrongEviction: a renewal that reached a node in time, from which this one has long been reachable, counts.
+// checkWrongEviction: Of two nodes of one name it is not known which one a renewal was passed to. Otherwise a renewal that reached a node in time, from which this one has long been reachable, counts.
 func (w *World) checkWrongEviction(n *node, c *client, old *muster.Instance) {
+	if len(w.byID[old.Home]) > 1 {
+		return
+	}
 	holders := []*node{n}
 	for _, q := range w.byID[old.Home] {
 		if q.up && q != n {
@@ -251,16 +261,13 @@ func (w *World) calmSince(from time.Duration) bool {
 
 // checkReady: a node that says it has caught up knows what every node that it can reach has known for a while.
 func (w *World) checkReady(n *node, why string) {
-	if !strings.HasPrefix(why, "caught up with") || strings.HasPrefix(why, "caught up with some") {
+	if why != "caught up with its peers" {
 		return
 	}
 	var peers []*node
 	for _, q := range w.nodes {
-		if q == n || !q.up {
+		if q == n || !q.up || !q.ready || !w.net.trip(n, q) {
 			continue
-		}
-		if !q.ready || !w.net.trip(n, q) || w.now-q.started < calmFor {
-			return
 		}
 		peers = append(peers, q)
 	}
@@ -274,7 +281,9 @@ func (w *World) checkReady(n *node, why string) {
 				got, _ := q.rep.Catalog().Get(key)
 				known = known && got != nil && q.changed[key] < w.now-stableFor
 			}
-			if got, _ := n.rep.Catalog().Get(key); known && got == nil {
+			// What it covers and does not hold, it knows to be deleted: who is right is then settled by the home.
+			rec := registration(peers[0].rep.Catalog(), key)
+			if known && registration(n.rep.Catalog(), key) == nil && !n.rep.Catalog().Covers(rec.Stamp.Dot) && w.byKey[key].alive() {
 				w.fail("anytime_ready_means_complete", "%s is ready and does not know %s, which all others have known since %v",
 					n.name, key, peers[0].changed[key])
 				return

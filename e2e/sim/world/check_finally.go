@@ -2,6 +2,7 @@ package world
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,7 +96,7 @@ func (w *World) checkClient(c *client) (kept bool) {
 			w.fail("finally_homes_are_alive", "%s has %s with the home %s, which is dead", n.name, c.key, inst.Home)
 		case !should && inst != nil && !inst.Preserved:
 			w.fail("finally_dead_is_gone_or_marked", "%s has %s of client %d, which is gone since %v, home %s", n.name, c.key, c.index, c.stopped, inst.Home)
-		case !should && inst != nil && c.gone != nil && c.stopped <= c.gone.at && n.rep.Catalog().Covers(c.gone.tomb):
+		case !should && inst != nil && c.gone != nil && slices.Contains(w.ledger.dead[registration(n.rep.Catalog(), c.key).Stamp.Dot], c.gone.tomb) && n.rep.Catalog().Covers(c.gone.tomb):
 			w.fail("finally_deregistered_is_gone", "%s has %s of client %d, which was deregistered at %v", n.name, c.key, c.index, c.gone.at)
 		}
 		kept = kept || inst != nil && inst.Preserved

@@ -2,6 +2,8 @@ package world
 
 import (
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/musterhq/muster"
@@ -103,7 +105,7 @@ func (c *client) stop() {
 	default:
 		w.note("c", "client %d crashes", c.index)
 	}
-	if c.plan.Back > w.now {
+	if c.plan.Back > w.now && w.phase != aging {
 		w.at(c.plan.Back, func() { c.start() })
 	}
 }
@@ -111,7 +113,11 @@ func (c *client) stop() {
 // embed registers with the node that it lives in, if that runs.
 func (c *client) embed() {
 	n := c.w.nodes[c.plan.Place]
-	if !c.wants || !n.runs() {
+	if !c.wants || !n.up {
+		return
+	}
+	if n.paused {
+		c.w.soon(n, 0, c.embed)
 		return
 	}
 	c.running = true
@@ -164,6 +170,11 @@ func (c *client) put(n *node) {
 		Service: c.plan.Service, ID: c.plan.ID, Address: "10.0.0.1", Port: 1000 + c.index, TTL: c.plan.TTL,
 		Zone: c.w.nodes[c.plan.Place].zone, Metadata: map[string]string{"version": string(rune('a' + c.version%26))},
 	}
+	if c.w.plan.Bulk {
+		for i := range 15 {
+			inst.Metadata["m"+strconv.Itoa(i)] = strings.Repeat("x", 1000)
+		}
+	}
 	_, created, err := n.rep.Register(n.moment(), inst, c.plan.Embedded)
 	if err != nil {
 		c.w.fail("anytime_valid_registrations_are_taken", "client %d at %s: %v", c.index, n.name, err)
@@ -171,6 +182,7 @@ func (c *client) put(n *node) {
 	}
 	c.w.note(n.name, "registers %s of client %d, new %v", c.key.ID, c.index, created)
 	n.granted(c.key)
+	n.hears(c.key)
 	c.w.settle(n)
 	if c.plan.Embedded {
 		c.ack(n)

@@ -8,7 +8,37 @@ import (
 
 // Scenarios are the names that Generate knows; "mixed" draws everything.
 func Scenarios() []string {
-	return []string{"mixed", "calm", "cuts", "crashes", "clocks", "clients", "late", "aging", "large"}
+	return []string{"mixed", "calm", "cuts", "long", "islands", "crashes", "clocks", "clients", "bulk", "late", "aging", "large"}
+}
+
+// Draw is the schedule of a seed in the scenario that is its turn.
+func Draw(seed uint64, nodes int) *Plan {
+	scenario := "mixed"
+	switch seed % 64 {
+	case 1, 17, 33, 49:
+		scenario = "cuts"
+	case 2, 10, 18, 26, 34, 42, 50, 58:
+		scenario = "crashes"
+	case 3, 19, 35, 51:
+		scenario = "clocks"
+	case 4, 36:
+		scenario = "clients"
+	case 5, 21, 37, 53:
+		scenario = "late"
+	case 6, 38:
+		scenario = "aging"
+	case 7:
+		scenario = "calm"
+	case 8, 24, 40, 56, 9, 25:
+		scenario = "long"
+	case 11, 27, 43, 59:
+		scenario = "islands"
+	case 12, 44:
+		scenario = "bulk"
+	case 63:
+		scenario = "large"
+	}
+	return Generate(seed, scenario, nodes)
 }
 
 // kindsOf is what a scenario draws its faults from, kinds that are listed twice twice as often.
@@ -18,6 +48,10 @@ func kindsOf(scenario string) []FaultKind {
 		return nil
 	case "cuts":
 		return []FaultKind{Cut, Cut, OneWay, Isolate, Clog, Swizzle, Suspect}
+	case "long", "islands":
+		return []FaultKind{Cut, Isolate, CrashDisk, CrashLost, CrashStale, Leave, Pause}
+	case "bulk":
+		return []FaultKind{CrashLost, CrashDisk, Slow, Slow, Cut, CrashLost}
 	case "crashes":
 		return []FaultKind{CrashDisk, CrashLost, CrashStale, Leave, Pause, DiskFull, Twin}
 	case "clocks":
@@ -67,6 +101,13 @@ func Generate(seed uint64, scenario string, nodes int) *Plan {
 		p.Late = true
 	case "aging":
 		p.Aging = true
+	case "long":
+		p.Tombstone = 20 * time.Second
+		p.Safety += 100 * time.Second
+	case "islands":
+		p.Tombstone = 20 * time.Second
+	case "bulk":
+		p.Bulk, p.Fickle = true, true
 	case "large":
 		p.Nodes = 66 + r.IntN(20)
 		p.Aging = false
@@ -98,6 +139,7 @@ func Generate(seed uint64, scenario string, nodes int) *Plan {
 	p.drawClients(r)
 	p.drawFaults(r)
 	p.drawOps(r)
+	p.Late = p.Late || p.outlasts()
 	if r.IntN(4) == 0 && p.Nodes > 3 && scenario != "calm" {
 		p.Dead = []int{r.IntN(p.Nodes)}
 	}
@@ -109,6 +151,12 @@ func (p *Plan) drawClients(r *rand.Rand) {
 	base := between(r, 2*time.Second, 12*time.Second).Round(100 * time.Millisecond)
 	mixed := r.IntN(3) == 0
 	restless := r.Float64() * 0.4
+	if p.Scenario == "long" {
+		restless = 0.6
+	}
+	if p.Bulk {
+		n += 36
+	}
 	for i := range n {
 		c := ClientPlan{
 			Service: "s" + strconv.Itoa(r.IntN(4)), ID: "i" + strconv.Itoa(i), TTL: base, Place: r.IntN(p.Nodes),
@@ -159,10 +207,42 @@ func (p *Plan) drawFaults(r *rand.Rand) {
 		}
 		p.Faults = append(p.Faults, f)
 	}
+	switch p.Scenario {
+	case "long": // Longer than tombstones are held, chores and all.
+		p.Faults = append(p.Faults, Fault{
+			Kind: Cut, At: between(r, 15*time.Second, 30*time.Second), For: between(r, 70*time.Second, p.Safety-40*time.Second),
+			Side: p.Faults[0].Side,
+		})
+	case "islands": // A node that starts while it is alone.
+		f := p.Faults[0]
+		f.Kind, f.At, f.For = Isolate, between(r, 15*time.Second, 30*time.Second), between(r, 25*time.Second, p.Safety)
+		p.Faults[0] = f
+		f.Kind = []FaultKind{CrashLost, Leave, CrashDisk}[r.IntN(3)]
+		f.At, f.For = f.At+between(r, -2*time.Second, 5*time.Second), between(r, time.Second, 5*time.Second)
+		p.Faults = append(p.Faults, f)
+	}
+}
+
+// outlasts reports whether nodes may be apart for as long as tombstones are held: what one of them writes is then as late
+// as a message that is delayed for that long.
+func (p *Plan) outlasts() bool {
+	apart := time.Duration(0)
+	for _, f := range p.Faults {
+		switch f.Kind {
+		case Cut, OneWay, Isolate, Swizzle, Twin, Pause, CrashDisk, CrashLost, CrashStale, Leave:
+			apart += f.For + 10*time.Second
+		default:
+		}
+	}
+	return apart > p.Tombstone
 }
 
 func (p *Plan) drawOps(r *rand.Rand) {
-	for range r.IntN(12) {
+	n := r.IntN(12)
+	if p.Bulk {
+		n = 150
+	}
+	for range n {
 		p.Ops = append(p.Ops, Op{
 			Kind: OpKind(r.IntN(int(opKinds))), At: between(r, 10*time.Second, p.Safety),
 			Client: r.IntN(len(p.Clients)), Node: r.IntN(p.Nodes),

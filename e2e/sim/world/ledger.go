@@ -48,18 +48,29 @@ type eviction struct {
 }
 
 // hearing is when a node last heard of a lease, and the longest that it has waited since it holds it.
-type hearing struct{ at, gap time.Duration }
+type hearing struct {
+	at, gap time.Duration
+	sure    bool // it renewed or registered here; else it became this node's by a change, and its clock may be older
+}
 
 func (n *node) hears(key muster.Key) {
 	h := n.heard[key]
 	if h.at > 0 {
 		h.gap = max(h.gap, n.w.now-h.at)
 	}
-	h.at = n.w.now
+	h.at, h.sure = n.w.now, true
 	n.heard[key] = h
 }
 
 func (n *node) granted(key muster.Key) { n.heard[key] = hearing{at: n.w.now} }
+
+// refreshed starts the clocks of all leases afresh, as a node does that could not hear.
+func (n *node) refreshed() {
+	for k, h := range n.heard {
+		h.at = n.w.now
+		n.heard[k] = h
+	}
+}
 
 // overdue reports whether the node must take a lease for silent by now: 1.5 of its intervals, which it believes to be no
 // longer than the longest that it has seen, or half a TTL until it has seen any.
@@ -89,6 +100,7 @@ func (w *World) observe(n *node) {
 	}
 	if ready, why := n.rep.Ready(); ready && !n.ready {
 		n.ready = true
+		n.refreshed()
 		w.note(n.name, "is ready: %s", why)
 		w.checkReady(n, why)
 	}

@@ -184,7 +184,7 @@ func (w *World) joinSeeds(n *node) {
 
 // rejoin tries two members that have failed, and goes on while it has success.
 func (w *World) rejoin(n *node) {
-	if w.neverRejoin {
+	if planted == "failed members are not joined again" {
 		return
 	}
 	w.joinSeeds(n)

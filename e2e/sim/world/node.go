@@ -90,6 +90,9 @@ func (w *World) start(n *node, snap *wire.Snapshot) {
 	if w.plan.Frozen[n.index%w.plan.Nodes] {
 		n.incarnation = 1 + n.rand.Uint64N(1<<20) // Its wall clock starts at about the same moment each time.
 	}
+	if planted == "an incarnation is used again" {
+		n.incarnation = 1
+	}
 	if snap != nil {
 		n.incarnation = max(n.incarnation, snap.Incarnation+1)
 	}
@@ -265,10 +268,7 @@ func (w *World) resume(n *node) {
 	wake := func() {
 		if stopped > 1250*time.Millisecond {
 			n.rep.Resumed(n.moment(), stopped.String())
-			for k, h := range n.heard {
-				h.at = w.now
-				n.heard[k] = h
-			}
+			n.refreshed()
 		}
 		w.tick(n)
 	}

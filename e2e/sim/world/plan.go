@@ -36,6 +36,8 @@ type Plan struct {
 	Tombstone, Origin time.Duration
 	// Late says that messages may be delayed for longer than tombstones are held.
 	Late bool
+	// Bulk makes registrations so large that a sync takes more than one message.
+	Bulk bool
 	// Codec sends every message through the wire format.
 	Codec bool
 	// Fickle clients renew at a random node each time, as behind a load balancer.
@@ -63,6 +65,8 @@ type ClientPlan struct {
 	// Stop, if not 0, is when it stops: without a word if Crash, else by deregistering. Back, if not 0, is when it returns.
 	Stop, Back time.Duration
 	Crash      bool
+	// Off leaves the client out, without changing the numbers of the others.
+	Off bool
 }
 
 // FaultKind is a way in which things go wrong.
@@ -89,6 +93,9 @@ const (
 	Suspect
 	faultKinds
 )
+
+// FaultKinds is how many kinds there are.
+const FaultKinds = faultKinds
 
 var faultNames = [faultKinds]string{
 	"cut", "one-way cut", "isolation", "clog", "swizzle", "storm", "delays of hours", "crash", "crash without disk",
@@ -174,6 +181,9 @@ func (p *Plan) String() string {
 	}
 	for i := range p.Clients {
 		c := &p.Clients[i]
+		if c.Off {
+			continue
+		}
 		fmt.Fprintf(&b, "\n  client %d: %s/%s near n%d, TTL %v, every %v, from %v", i, c.Service, c.ID, c.Place+1, c.TTL, c.Interval, c.Start)
 		if c.Embedded {
 			b.WriteString(", embedded")

@@ -30,8 +30,6 @@ type World struct {
 	trace   uint64
 	stats   Stats
 	failure *Failure
-	// Never is a bug of the shell around a replica rather than of the replica: see Plants.
-	neverRejoin bool
 }
 
 // phase is what a schedule is doing.
@@ -85,7 +83,9 @@ func (w *World) Run() *Result {
 		w.at(p.Ops[i].At, func() { w.operate(&p.Ops[i]) })
 	}
 	for _, c := range w.clients {
-		w.at(c.plan.Start, func() { c.start() })
+		if !c.plan.Off {
+			w.at(c.plan.Start, func() { c.start() })
+		}
 	}
 	w.at(0, w.sample)
 	w.at(p.Safety, w.heal)
@@ -105,7 +105,9 @@ func (w *World) run(end time.Duration) {
 			break
 		}
 		w.now = max(w.now, at)
-		w.stats.Events++
+		if w.stats.Events++; w.stats.Events > maxEvents*uint64(w.plan.Nodes) {
+			w.fail("anytime_work_is_bounded", "%d events", w.stats.Events)
+		}
 		w.queue.take().do()
 	}
 	if w.failure == nil {
@@ -154,6 +156,9 @@ const (
 	// steadyFor is how long nothing may be written in the end, when there is nothing left to write.
 	steadyFor = 15 * time.Second
 )
+
+// maxEvents is how many events there may be in a run for each node; usual are a few thousand.
+const maxEvents = 200_000
 
 // recovery is how long liveness takes: until everyone agrees, the leases of the dead have expired twice over (once for
 // the fresh TTL of a recovery), evictions that are paced are done, and then a while of peace.
