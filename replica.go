@@ -35,6 +35,8 @@ type ReplicaConfig struct {
 	// Seeds says that there are peers to catch up with before the node is ready; ReadyWait bounds the wait for them.
 	Seeds     bool
 	ReadyWait time.Duration
+	// Decode reads the body of a record; nil is wire.Decoder.Record. For simulations, whose replicas share what is immutable.
+	Decode func(dot causal.Dot, body []byte) (*catalog.Record, error)
 	// Rand is the only source of chance. The Replica owns it from then on.
 	Rand *rand.Rand
 }
@@ -95,14 +97,18 @@ type Replica struct {
 	peers         peers
 	boot          boot
 
-	forward    map[string][]Key // renewals to pass on, by home
-	forwardDue selfpreserve.Instant
-	forwarded  uint64
-	out        []Outbound
-	events     []NodeEvent
-	told       selfpreserve.Instant // transitions of self-preservation before it have been told
-	chores     chores
-	reassign   bool
+	forward map[string][]Key // renewals to pass on, by home
+	// passed is until when a renewal that was passed on keeps its instance alive, as far as this node knows: should the home
+	// not have heard it, and evict, this node knows better.
+	passed      map[Key]selfpreserve.Instant
+	forwardDue  selfpreserve.Instant
+	forwarded   uint64
+	out         []Outbound
+	events      []NodeEvent
+	told        selfpreserve.Instant // transitions of self-preservation before it have been told
+	chores      chores
+	reassign    bool // heirs are to be assigned, at reassignDue
+	reassignDue selfpreserve.Instant
 }
 
 // NewReplica makes a node that knows no peer and holds nothing, or what Restore then gives it.
@@ -117,6 +123,7 @@ func NewReplica(cfg ReplicaConfig, at Moment) (*Replica, error) {
 		homes:    make(map[string]int),
 		hosted:   make(map[string]int),
 		forward:  make(map[string][]Key),
+		passed:   make(map[Key]selfpreserve.Instant),
 		chores:   newChores(at.Mono),
 	}
 	if r.cfg.TombstoneAge <= 0 {
@@ -124,6 +131,9 @@ func NewReplica(cfg ReplicaConfig, at Moment) (*Replica, error) {
 	}
 	if r.cfg.OriginAge <= 0 {
 		r.cfg.OriginAge = catalog.OriginAge
+	}
+	if r.cfg.Decode == nil {
+		r.cfg.Decode = r.dec.Record
 	}
 	r.peers.init(r.id)
 	r.cat = catalog.New(catalog.Config{
@@ -188,7 +198,10 @@ func (r *Replica) Next() time.Duration {
 	if len(r.forward) > 0 {
 		next = min(next, r.forwardDue)
 	}
-	for _, due := range []func() (time.Duration, bool){r.leases.Next, r.spread.Next, r.boot.next} {
+	if r.reassign {
+		next = min(next, r.reassignDue)
+	}
+	for _, due := range []func() (time.Duration, bool){r.nextJudgement, r.spread.Next, r.boot.next} {
 		if t, ok := due(); ok && t < next {
 			next = t
 		}
@@ -223,7 +236,7 @@ func (r *Replica) end() {
 		for i := range changes {
 			r.react(&changes[i])
 		}
-		if r.reassign {
+		if r.reassign && r.at.Mono >= r.reassignDue {
 			r.reassign = false
 			r.assignHeirs()
 		} else if len(changes) == 0 {

@@ -1,6 +1,7 @@
 package muster
 
 import (
+	"maps"
 	"time"
 
 	"github.com/musterhq/muster/catalog"
@@ -32,6 +33,7 @@ func (c *chores) tick(r *Replica) {
 		return
 	}
 	c.next = now + choreInterval
+	maps.DeleteFunc(r.passed, func(_ Key, until selfpreserve.Instant) bool { return until <= now })
 	age := r.cfg.TombstoneAge
 	r.cat.Collect(r.at, age, func(_ causal.Dot, learned time.Duration) bool {
 		return r.peers.covered(learned) || now-learned >= tombstoneMost*age

@@ -51,6 +51,7 @@ func (r *Replica) Renew(at Moment, key Key) Renewal {
 		}
 		if planted != "a renewal is not passed to the home" {
 			r.forward[inst.Home] = append(r.forward[inst.Home], key)
+			r.passed[key] = r.at.Mono + inst.TTL
 		}
 		return RenewalForwarded
 	}
@@ -107,6 +108,13 @@ func (r *Replica) react(ch *catalog.Change) {
 			r.reassert(own)
 			return
 		}
+		until, passed := r.passed[key]
+		delete(r.passed, key)
+		if passed && until > r.at.Mono && ch.Cause == catalog.CauseEvicted {
+			r.tell(NodeEventRegistration, key.String(), "re-asserted: its home evicted it and has not heard of the renewal that was made here")
+			r.reassert(ch.Old)
+			return
+		}
 		if ch.Cause != catalog.CauseDeregistered && r.holdsLive(key) {
 			r.tell(NodeEventRegistration, key.String(), "re-asserted: it was %s elsewhere, and its lease here is alive", ch.Cause)
 			r.reassert(ch.Old)
@@ -152,7 +160,7 @@ func (r *Replica) holdsLive(key Key) bool {
 		return true
 	}
 	l, ok := r.leases.Lookup(key)
-	return ok && !l.Inherited && !l.Expired && (!l.Preserved || planted == "what was preserved is asserted again")
+	return ok && r.boot.ready && !l.Inherited && !l.Expired && (!l.Preserved || planted == "what was preserved is asserted again")
 }
 
 // hold brings the lease table in line with an instance's home: the home holds the lease; where the home is gone, its
@@ -177,7 +185,7 @@ func (r *Replica) hold(inst *Instance) {
 		switch {
 		case !inst.Preserved:
 			delete(r.marked, key)
-		case own && !l.Expired && !l.Preserved:
+		case own && r.boot.ready && !l.Expired && (!l.Preserved || planted == "what was preserved is asserted again"):
 			r.take(inst) // Someone who could not hear it took it for silent.
 		case !own || !l.Preserved:
 			r.marked[key] = true // To be taken off when it renews.

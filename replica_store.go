@@ -33,7 +33,7 @@ func (s *store) Apply(o causal.Origin, deltas []spread.Delta) (fresh []spread.De
 		if s.cat.Covers(dot) && planted != "a second copy is applied again" {
 			continue
 		}
-		rec, bad := s.dec.Record(dot, d.Body)
+		rec, bad := s.cfg.Decode(dot, d.Body)
 		if bad != nil {
 			err = errors.Join(err, bad)
 			continue

@@ -89,8 +89,8 @@ func TestCutInOneDirectionLosesNothing(t *testing.T) {
 }
 
 // Cuts come and go, each too short to be sure of it, while a third of the nodes is on the other side. A renewal that is
-// passed to a home over such a link may be lost although its client was thanked for it, and a lease may run out by that:
-// its client is told so at its next renewal, and registers again. It happens to few, and nothing else is lost.
+// passed to a home over such a link may be lost although its client was thanked for it: if the home evicts the instance
+// for that, the node that said thanks asserts it again.
 func TestFlappingLinkLosesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -98,7 +98,6 @@ func TestFlappingLinkLosesNothing(t *testing.T) {
 		hosts := c.startAll(6)
 		left, right := hosts[:2], hosts[2:]
 		l := newLoad(c, 15*time.Second, 6*time.Second)
-		l.lenient = true
 		l.add(60, hosts...)
 		l.run(30 * time.Second)
 		l.split(left, right)
@@ -109,10 +108,7 @@ func TestFlappingLinkLosesNothing(t *testing.T) {
 			l.run(time.Duration(1+i%4) * time.Second)
 		}
 		whole, exact := l.end(20 * time.Second)
-		if l.forgotten > len(l.clients)/2 {
-			t.Fatalf("%d of %d clients had to register again", l.forgotten, len(l.clients))
-		}
-		t.Logf("whole %v after the last heal and exact after %v; %d clients had to register again", whole, exact, l.forgotten)
+		t.Logf("whole %v after the last heal and exact after %v", whole, exact)
 	})
 }
 

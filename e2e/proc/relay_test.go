@@ -39,6 +39,7 @@ func relay() {
 		}
 	}()
 	_, _ = io.Copy(io.Discard, os.Stdin)
+	_ = l.Close() // Which removes the socket.
 }
 
 // carry connects a client with the address that it asks for, until either side ends.
@@ -97,8 +98,11 @@ func (h *host) startRelay() (*http.Client, error) {
 		_ = cmd.Wait()
 	})
 	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		return nil, fmt.Errorf("relay on %s: %w", h.name, err)
+	}
 	if line != "ready\n" {
-		return nil, fmt.Errorf("relay on %s: %w: %s", h.name, err, line)
+		return nil, fmt.Errorf("relay on %s: %s", h.name, line)
 	}
 	return &http.Client{Timeout: requestLimit, Transport: transport}, nil
 }

@@ -16,6 +16,9 @@ const (
 	// proxyPause is how long a seed is left alone that took us in but is no member's address: a load balancer, which
 	// would otherwise be joined for ever.
 	proxyPause = 5 * time.Minute
+	// lonelyPause bounds the pause of a node that has seeds and has never seen another node: whole clusters are started at
+	// once, and the first to try finds nobody listening yet.
+	lonelyPause = 500 * time.Millisecond
 	// complaintPause is how often a seed that does not answer is complained about.
 	complaintPause = 5 * time.Minute
 )
@@ -35,6 +38,9 @@ func (p *Pool) rejoinLoop(ctx context.Context) {
 	}
 	for {
 		pause := p.cfg.RejoinMin + rand.N(p.cfg.RejoinMax-p.cfg.RejoinMin+1) //nolint:gosec // Only to keep nodes apart.
+		if len(seeds) > 0 && len(p.Members().All()) == 1 {
+			pause = min(pause, lonelyPause)
+		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:

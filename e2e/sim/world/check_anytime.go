@@ -66,6 +66,14 @@ func (w *World) checkZombie(n *node, key muster.Key, d causal.Dot) {
 	}
 }
 
+// checkEarly: a node that has not caught up registers nothing. Its counter is behind, and members that still hold a tombstone
+// and members that have collected it would come to hold different states.
+func (w *World) checkEarly(n *node, rec *catalog.Record) {
+	if ready, _ := n.rep.Ready(); !ready && rec.Stamp.Dot.Origin == n.rep.Catalog().Self() {
+		w.fail("anytime_registers_only_when_ready", "%s, which is not ready, writes %s as %s", n.name, rec.Key, rec.Stamp.Dot)
+	}
+}
+
 // alive reports whether a client is there, has been promised its place, and should be seen.
 func (c *client) alive() bool { return c != nil && c.running && c.wants && c.acked > 0 }
 
@@ -220,11 +228,12 @@ func (w *World) checkVanished(n *node, ch *catalog.Change) {
 	}
 }
 
-// gapSince reports whether a client has been without an acknowledgement for longer than its lease allows.
+// gapSince reports whether a client has been without an acknowledgement for longer than its lease allows. What a node that
+// has crashed since has acknowledged does not count: the crash of a home may cost one interval.
 func (w *World) gapSince(c *client, from time.Duration) bool {
 	last := from
 	for _, a := range c.acks {
-		if a.at < from {
+		if a.at < from || !a.node.up || a.node.life != a.life {
 			continue
 		}
 		if a.at-last > c.plan.TTL/2 {

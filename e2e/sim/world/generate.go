@@ -35,7 +35,8 @@ func Draw(seed uint64, nodes int) *Plan {
 		scenario = "islands"
 	case 12, 44:
 		scenario = "bulk"
-	case 63:
+	}
+	if seed%256 == 255 {
 		scenario = "large"
 	}
 	return Generate(seed, scenario, nodes)

@@ -138,6 +138,9 @@ func (t *network) delay() time.Duration {
 // send takes what a replica wants to be sent.
 func (t *network) send(from *node, o muster.Outbound) {
 	w := t.w
+	if _, sync := o.Msg.(spread.SyncRequest); sync && w.deltasOnly && from.ready {
+		return
+	}
 	deliver := func(to *node) { w.renewals(to, o.Renewals) }
 	size, reliable := 0, true
 	if o.Msg == nil {
@@ -168,6 +171,9 @@ func (t *network) send(from *node, o muster.Outbound) {
 		return
 	}
 	w.stats.Packets++
+	if w.syncOnly {
+		return
+	}
 	to := w.resolve(from, o.To)
 	if to == nil {
 		return

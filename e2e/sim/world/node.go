@@ -97,12 +97,16 @@ func (w *World) start(n *node, snap *wire.Snapshot) {
 		n.incarnation = max(n.incarnation, snap.Incarnation+1)
 	}
 	at := n.moment()
-	rep, err := muster.NewReplica(muster.ReplicaConfig{
+	cfg := muster.ReplicaConfig{
 		Name: n.name, Datacenter: w.plan.Datacenter, Zone: n.zone, Incarnation: n.incarnation,
 		Preserve: muster.DefaultPreserve(), TombstoneAge: w.plan.Tombstone, OriginAge: w.plan.Origin,
 		Seeds: w.plan.Nodes > 1, ReadyWait: 20 * time.Second,
 		Rand: rand.New(rand.NewPCG(n.rand.Uint64(), n.rand.Uint64())), //nolint:gosec // Seeded on purpose.
-	}, at)
+	}
+	if w.plan.Static {
+		cfg.Seeds, cfg.History, cfg.Decode = false, 16, w.decode
+	}
+	rep, err := muster.NewReplica(cfg, at)
 	if err != nil {
 		w.fail("anytime_starts", "%s: %v", n.name, err)
 		return
@@ -112,6 +116,11 @@ func (w *World) start(n *node, snap *wire.Snapshot) {
 		n.rep.Restore(at, snap.Records, snap.Summary)
 	}
 	w.note(n.name, "starts: life %d, incarnation %d, snapshot %v", n.life, n.incarnation, snap != nil)
+	if w.plan.Static {
+		w.settle(n)
+		w.every(n, 900*time.Millisecond, 1100*time.Millisecond, func() { w.compare(n) })
+		return
+	}
 	w.impaired(n)
 	w.settle(n)
 	w.join(n)

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/musterhq/muster"
+	"github.com/musterhq/muster/catalog"
+	"github.com/musterhq/muster/catalog/causal"
+	"github.com/musterhq/muster/catalog/wire"
 )
 
 // World is a data centre in virtual time: nodes, the network between them, clients, operators, and what goes wrong. One
@@ -30,6 +33,12 @@ type World struct {
 	trace   uint64
 	stats   Stats
 	failure *Failure
+	// deltasOnly lets no sync begin once all nodes are ready, see Travel.
+	deltasOnly bool
+	// syncOnly lets no packet arrive: deltas travel by packet, syncs by stream.
+	syncOnly bool
+	records  map[causal.Dot]*catalog.Record // of a static world, whose replicas share them
+	decoder  wire.Decoder
 }
 
 // phase is what a schedule is doing.
