@@ -68,9 +68,8 @@ func (w *World) checkFinally() {
 		w.fail("finally_core_agrees", "%s", why)
 		return
 	}
-	kept := false
 	for _, c := range w.clients {
-		kept = w.checkClient(c) || kept
+		w.checkClient(c)
 	}
 	for _, n := range w.core() {
 		w.checkScopes(n)
@@ -79,7 +78,7 @@ func (w *World) checkFinally() {
 
 // checkClient is I2 and I3 for one client: what is promised and renewed is seen everywhere, and what was deregistered or
 // has died is gone, or is known to be kept.
-func (w *World) checkClient(c *client) (kept bool) {
+func (w *World) checkClient(c *client) {
 	should := c.alive()
 	if c.plan.Embedded {
 		should = c.wants && c.running && w.nodes[c.plan.Place].up
@@ -99,9 +98,7 @@ func (w *World) checkClient(c *client) (kept bool) {
 		case !should && inst != nil && c.gone != nil && slices.Contains(w.ledger.dead[registration(n.rep.Catalog(), c.key).Stamp.Dot], c.gone.tomb) && n.rep.Catalog().Covers(c.gone.tomb):
 			w.fail("finally_deregistered_is_gone", "%s has %s of client %d, which was deregistered at %v", n.name, c.key, c.index, c.gone.at)
 		}
-		kept = kept || inst != nil && inst.Preserved
 	}
-	return kept
 }
 
 // checkScopes: where clearly few leases are silent, self-preservation has ended.

@@ -271,7 +271,7 @@ func (w *World) operate(o *Op) {
 	w.stats.Ops++
 	var err error
 	at := n.moment()
-	switch o.Kind {
+	switch o.Kind { //nolint:exhaustive // The rest is how many kinds there are.
 	case OpOverride:
 		err = n.rep.SetOverride(at, c.key, muster.StatusOutOfService)
 	case OpClear:

@@ -2,6 +2,7 @@ package world
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/musterhq/muster/catalog/wire"
@@ -17,7 +18,7 @@ func (w *World) begin(f *Fault) {
 		w.at(min(w.now+min(f.For, longest), w.plan.Safety-time.Millisecond), do)
 	}
 	const always = 1 << 62
-	switch f.Kind {
+	switch f.Kind { //nolint:exhaustive // The rest is how many kinds there are.
 	case Cut:
 		links := w.between(f.Side, true)
 		w.net.closeAll(links)
@@ -238,14 +239,7 @@ func (w *World) heal() {
 	w.net.weather.Delayed, w.net.weather.Replay = 0, 0
 }
 
-func (w *World) isDead(i int) bool {
-	for _, d := range w.plan.Dead {
-		if d == i {
-			return true
-		}
-	}
-	return false
-}
+func (w *World) isDead(i int) bool { return slices.Contains(w.plan.Dead, i) }
 
 // core is the nodes that have to recover.
 func (w *World) core() []*node {

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"slices"
 	"time"
 
 	"github.com/musterhq/muster"
@@ -23,12 +24,9 @@ func (l *ledger) init() {
 
 // registered notes a registration. Few are written of one instance.
 func (l *ledger) registered(key muster.Key, d causal.Dot) {
-	for _, old := range l.written[key] {
-		if old == d {
-			return
-		}
+	if !slices.Contains(l.written[key], d) {
+		l.written[key] = append(l.written[key], d)
 	}
-	l.written[key] = append(l.written[key], d)
 }
 
 // deleted notes a tombstone, at its writer.

@@ -40,7 +40,6 @@ type node struct {
 	old      *wire.Snapshot // one that was written earlier
 
 	ticking  time.Duration // when the next tick is planned
-	ticks    int
 	flushing bool
 	view     []peerView
 	score    int

@@ -56,7 +56,7 @@ func Travel(seed uint64, way Way) (string, error) {
 	w.run(5 * time.Second)
 	ops := rng(seed, "list", 0)
 	var cut [][2]int
-	const steps = 24
+	const steps = 15
 	at := 0
 	for step := range steps {
 		switch {

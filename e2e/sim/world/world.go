@@ -51,7 +51,7 @@ const (
 )
 
 // Failure is a checker that found something.
-type Failure struct {
+type Failure struct { //nolint:errname // What a checker finds is a failure, and is reported, not returned as an error.
 	// Checker is its name, At the time, Text what it saw.
 	Checker string
 	At      time.Duration
