@@ -73,12 +73,13 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n.done, n.stop = context.WithCancel(context.WithoutCancel(ctx))
 	incarnation := uint64(max(n.started.UnixMilli(), 1))
+	var seed [24]byte
+	_, _ = crand.Read(seed[:]) // Never fails.
 	if saved != nil {
-		incarnation = max(incarnation, saved.Incarnation+1)
+		// Not simply the next one: where the clock is behind, a life that ended before it could write a snapshot had that.
+		incarnation = max(incarnation, saved.Incarnation+1+binary.BigEndian.Uint64(seed[16:])>>44)
 	}
 	seeds := append(slices.Clone(cfg.Join), peers...)
-	var seed [16]byte
-	_, _ = crand.Read(seed[:]) // Never fails.
 	n.replica, err = NewReplica(ReplicaConfig{
 		Name: cfg.Node, Datacenter: cfg.Datacenter, Zone: cfg.Zone,
 		Incarnation: incarnation, History: cfg.History, Preserve: cfg.Preserve,

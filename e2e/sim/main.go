@@ -23,6 +23,7 @@ type options struct {
 	replay       uint64
 	workers      int
 	planted      bool
+	bug          string
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -40,6 +41,7 @@ func run(args []string, out, progress io.Writer) int {
 	fs.Uint64Var(&o.replay, "replay", 0, "run this seed alone and print all that happens")
 	fs.IntVar(&o.workers, "workers", runtime.NumCPU(), "how many worlds to run at once")
 	fs.BoolVar(&o.planted, "planted", false, "plant known bugs, one after the other; needs -tags planted")
+	fs.StringVar(&o.bug, "bug", "", "with --planted, only bugs whose name contains this")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return 0

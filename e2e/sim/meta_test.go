@@ -6,9 +6,6 @@ import (
 	"github.com/musterhq/muster/e2e/sim/world"
 )
 
-// listsInTest is how many operation lists are tried with every commit.
-const listsInTest = 200
-
 // Whatever the cluster looks like that an operation list is given to, the catalog that one sees in the end is the same.
 func TestOneListEndsInTheSameCatalogHoweverItTravels(t *testing.T) {
 	for seed := range uint64(listsInTest) {

@@ -10,9 +10,6 @@ import (
 	"github.com/musterhq/muster/e2e/sim/world"
 )
 
-// seedsInTest is how many schedules are run with every commit.
-const seedsInTest = 200
-
 func TestSchedulesPass(t *testing.T) {
 	o := options{start: 1, seeds: seedsInTest, scenario: "any", workers: 2}
 	stop := make(chan struct{})

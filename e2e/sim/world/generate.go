@@ -29,7 +29,7 @@ func Draw(seed uint64, nodes int) *Plan {
 		scenario = "aging"
 	case 7:
 		scenario = "calm"
-	case 8, 24, 40, 56, 9, 25:
+	case 8, 24, 40, 56, 9, 25, 41, 57, 13, 29:
 		scenario = "long"
 	case 11, 27, 43, 59:
 		scenario = "islands"

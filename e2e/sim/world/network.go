@@ -38,6 +38,8 @@ const (
 	// streamPatience is how long a stream is tried before it is given up.
 	streamPatience = 10 * time.Second
 	streamRetry    = 500 * time.Millisecond
+	// bandwidth is how many bytes of a stream pass in a second.
+	bandwidth = 10_000_000
 	// strangerWait is how long a sender waits for a member that it has not heard of yet.
 	strangerWait = 2 * time.Second
 )
@@ -167,7 +169,7 @@ func (t *network) send(from *node, o muster.Outbound) {
 	from.w.stats.Bytes += uint64(size)
 	if reliable {
 		w.stats.Streams++
-		t.stream(from, o.To, deliver)
+		t.stream(from, o.To, size, deliver)
 		return
 	}
 	w.stats.Packets++
@@ -229,7 +231,7 @@ func (t *network) launch(from, to *node, d time.Duration, deliver func(*node)) {
 }
 
 // stream queues a message for a peer.
-func (t *network) stream(from *node, id string, deliver func(*node)) {
+func (t *network) stream(from *node, id string, size int, deliver func(*node)) {
 	w := t.w
 	peers := w.byID[id]
 	if len(peers) == 0 {
@@ -269,7 +271,7 @@ func (t *network) stream(from *node, id string, deliver func(*node)) {
 		case !t.clear(from.place, to.place) || !t.clear(to.place, from.place) || from.paused:
 			again(streamRetry)
 		default:
-			w.after(2*t.delay()+t.delay(), func() {
+			w.after(2*t.delay()+t.delay()+time.Duration(size)*time.Second/bandwidth, func() {
 				if to.up && t.open(from.place, to.place) {
 					w.soon(to, 0, func() { deliver(to) })
 				} else {

@@ -93,7 +93,8 @@ func (w *World) start(n *node, snap *wire.Snapshot) {
 		n.incarnation = 1
 	}
 	if snap != nil {
-		n.incarnation = max(n.incarnation, snap.Incarnation+1)
+		// As a node does that starts: the life before may have ended without a snapshot, and have had the next number.
+		n.incarnation = max(n.incarnation, snap.Incarnation+1+rng(w.plan.Seed, "incarnation", n.index+1000*n.life).Uint64N(1<<20))
 	}
 	at := n.moment()
 	cfg := muster.ReplicaConfig{
