@@ -174,7 +174,9 @@ func (r *Replica) rebirth() {
 		}
 	}
 	if highest > self.Incarnation {
-		r.cat.Rebirth(causal.Origin{Node: r.id, Incarnation: highest + 1}, r.at)
-		r.tell(NodeEventSync, r.id, "took incarnation %d: an earlier life of this node had %d", highest+1, highest)
+		// Not simply the next one: a life in between, of which this peer has not heard, may have taken that.
+		next := highest + 1 + r.cfg.Rand.Uint64N(1<<20)
+		r.cat.Rebirth(causal.Origin{Node: r.id, Incarnation: next}, r.at)
+		r.tell(NodeEventSync, r.id, "took incarnation %d: an earlier life of this node had %d", next, highest)
 	}
 }

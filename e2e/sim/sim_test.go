@@ -41,6 +41,7 @@ func TestSeedsThatOnceFailedPass(t *testing.T) {
 		{"mixed", 1037, "an earlier life deregisters what lives in this one, after a start on its own"},
 		{"crashes", 172, "a node that turns renewals away evicts those who renew elsewhere"},
 		{"crashes", 1062, "a lease that was preserved is asserted again after a pause, and never marked again"},
+		{"long", 6569, "two lives of one node, both without memory, take the same higher incarnation"},
 		{"long", 111, "a mark is taken off a lease that nobody has renewed, and never put on again"},
 	} {
 		if r := world.Run(world.Generate(c.seed, c.scenario, 0)); r.Failure != nil {

@@ -8,7 +8,7 @@ import (
 
 // Scenarios are the names that Generate knows; "mixed" draws everything.
 func Scenarios() []string {
-	return []string{"mixed", "calm", "cuts", "long", "islands", "crashes", "clocks", "clients", "bulk", "late", "aging", "large"}
+	return []string{"mixed", "calm", "cuts", "long", "islands", "pauses", "crashes", "clocks", "clients", "bulk", "late", "aging", "large"}
 }
 
 // Draw is the schedule of a seed in the scenario that is its turn.
@@ -31,6 +31,8 @@ func Draw(seed uint64, nodes int) *Plan {
 		scenario = "calm"
 	case 8, 24, 40, 56, 9, 25, 41, 57, 13, 29:
 		scenario = "long"
+	case 30, 46, 61, 62:
+		scenario = "pauses"
 	case 11, 27, 43, 59:
 		scenario = "islands"
 	case 12, 44:
@@ -51,6 +53,8 @@ func kindsOf(scenario string) []FaultKind {
 		return []FaultKind{Cut, Cut, OneWay, Isolate, Clog, Swizzle, Suspect}
 	case "long", "islands":
 		return []FaultKind{Cut, Isolate, CrashDisk, CrashLost, CrashStale, Leave, Pause}
+	case "pauses":
+		return []FaultKind{Pause, Pause, Pause, Cut, Isolate, Suspect}
 	case "bulk":
 		return []FaultKind{CrashLost, CrashDisk, Slow, Slow, Cut, CrashLost}
 	case "crashes":
@@ -152,7 +156,7 @@ func (p *Plan) drawClients(r *rand.Rand) {
 	base := between(r, 2*time.Second, 12*time.Second).Round(100 * time.Millisecond)
 	mixed := r.IntN(3) == 0
 	restless := r.Float64() * 0.4
-	if p.Scenario == "long" {
+	if p.Scenario == "long" || p.Scenario == "pauses" {
 		restless = 0.6
 	}
 	if p.Bulk {
@@ -169,7 +173,7 @@ func (p *Plan) drawClients(r *rand.Rand) {
 		c.Interval = time.Duration(float64(c.TTL) * (0.15 + 0.22*r.Float64())).Round(time.Millisecond)
 		if r.Float64() < restless {
 			c.Stop = between(r, 15*time.Second, p.Safety)
-			c.Crash = r.IntN(2) == 0
+			c.Crash = r.IntN(2) == 0 || p.Scenario == "pauses"
 			if r.IntN(2) == 0 {
 				c.Back = between(r, c.Stop+time.Second, p.Safety+2*time.Second)
 			}
