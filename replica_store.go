@@ -19,9 +19,7 @@ func (s *store) Covers(d causal.Dot) bool { return s.cat.Covers(d) }
 
 // Missing is the runs of the span that the catalog does not cover.
 func (s *store) Missing(span spread.Span, limit int) []causal.Range {
-	asked := &causal.Vector{}
-	asked.AddRange(span.Origin, span.Range)
-	missing := asked.MinusOrigin(s.cat.Vector(), span.Origin)
+	missing := s.cat.Vector().Missing(span.Origin, span.Range)
 	return missing[:min(limit, len(missing))]
 }
 

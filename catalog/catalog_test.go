@@ -345,6 +345,9 @@ func TestCompleteFillsWhatMayBeLeftOutAndNamesWhatIsWrong(t *testing.T) {
 		"weight":               {func(i *Instance) { i.Weight = -5 }, []string{"weight"}},
 		"named port":           {func(i *Instance) { i.Ports = map[string]int{"grpc": 0} }, []string{"ports.grpc"}},
 		"metadata value":       {func(i *Instance) { i.Metadata = map[string]string{"k": strings.Repeat("x", MaxValueBytes+1)} }, []string{"metadata.k"}},
+		"attribute name":       {func(i *Instance) { i.Attributes = map[string]string{"": "x"} }, []string{"attributes"}},
+		"attribute value":      {func(i *Instance) { i.Attributes = map[string]string{"eureka.vip": strings.Repeat("x", MaxValueBytes+1)} }, []string{"attributes.eureka.vip"}},
+		"attributes too many":  {func(i *Instance) { i.Attributes = numbered(MaxAttributes + 1) }, []string{"attributes"}},
 		"check without target": {func(i *Instance) { i.Checks = []Check{{}} }, []string{"checks[0]"}},
 		"check of no URL":      {func(i *Instance) { i.Checks = []Check{{HTTP: "ftp://x"}} }, []string{"checks[0].http"}},
 		"check of no port":     {func(i *Instance) { i.Checks = []Check{{TCP: "host"}} }, []string{"checks[0].tcp"}},
@@ -372,6 +375,14 @@ func TestCompleteFillsWhatMayBeLeftOutAndNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
+func numbered(n int) map[string]string {
+	m := make(map[string]string, n)
+	for i := range n {
+		m[strconv.Itoa(i)] = "x"
+	}
+	return m
+}
+
 func TestStatusNamesSurviveText(t *testing.T) {
 	for s := StatusNone; s <= StatusUnknown; s++ {
 		var back Status
@@ -387,13 +398,13 @@ func TestStatusNamesSurviveText(t *testing.T) {
 
 func TestCloneSharesNothing(t *testing.T) {
 	i := testInstance("s", "1", 1)
-	i.Tags, i.Ports = []string{"a"}, map[string]int{"x": 1}
+	i.Tags, i.Ports, i.Attributes = []string{"a"}, map[string]int{"x": 1}, map[string]string{"d.f": "1"}
 	c := i.Clone()
 	if !reflect.DeepEqual(c, i) {
 		t.Fatal("not a copy")
 	}
-	c.Tags[0], c.Ports["x"], c.Metadata["version"] = "b", 2, "9"
-	if i.Tags[0] != "a" || i.Ports["x"] != 1 || i.Metadata["version"] != "1" {
+	c.Tags[0], c.Ports["x"], c.Metadata["version"], c.Attributes["d.f"] = "b", 2, "9", "2"
+	if i.Tags[0] != "a" || i.Ports["x"] != 1 || i.Metadata["version"] != "1" || i.Attributes["d.f"] != "1" {
 		t.Fatal("shares memory")
 	}
 }

@@ -107,6 +107,9 @@ type Instance struct {
 	// Tags and Metadata are the client's own, in the client's order.
 	Tags     []string
 	Metadata map[string]string
+	// Attributes are what a dialect must give back and the model has no field for, keyed "dialect.field", as in
+	// "eureka.vipAddress". Other dialects keep them and make nothing of them. Nil for an instance that needs none.
+	Attributes map[string]string
 	// Zone is the failure domain inside the data centre, "" if there are none.
 	Zone string
 	// Weight is the instance's share of traffic relative to others, 1 to 65535, 100 if not given.
@@ -155,7 +158,7 @@ func (i *Instance) Healthy() bool { return i.Status == StatusUp }
 // Clone is a deep copy, for a caller who wants to change what a View gave.
 func (i *Instance) Clone() *Instance {
 	c := *i
-	c.Ports, c.Metadata = maps.Clone(i.Ports), maps.Clone(i.Metadata)
+	c.Ports, c.Metadata, c.Attributes = maps.Clone(i.Ports), maps.Clone(i.Metadata), maps.Clone(i.Attributes)
 	c.Tags, c.Checks = slices.Clone(i.Tags), slices.Clone(i.Checks)
 	return &c
 }

@@ -68,11 +68,11 @@ func (c *Catalog) Finish(at Moment, s Summary) {
 			}
 		}
 	}
-	for _, o := range s.Vector.Origins() {
+	for o, runs := range s.Vector.All() {
 		if _, gone := c.pruned[o]; gone && c.logs[o] == nil {
 			continue // This node has forgotten the origin for good; the peer soon will.
 		}
-		for _, r := range s.Vector.Ranges(o) {
+		for _, r := range runs {
 			c.vector.AddRange(o, r)
 		}
 	}

@@ -18,7 +18,8 @@ const (
 	MaxNameBytes   = 255      // namespace, service, id, address, zone, port name, tag
 	MaxTags        = 64       // tags, and ports
 	MaxMetadata    = 64       // metadata pairs
-	MaxValueBytes  = 1 << 10  // one metadata value, one check target
+	MaxAttributes  = 64       // attributes
+	MaxValueBytes  = 1 << 10  // one metadata or attribute value, one check target
 	MaxRecordBytes = 16 << 10 // all strings of a registration together
 	MaxChecks      = 16
 	MinTTL         = time.Second
@@ -112,6 +113,11 @@ func (i *Instance) validate() error {
 	for _, key := range slices.Sorted(maps.Keys(i.Metadata)) {
 		v.name("metadata", key, true)
 		v.text("metadata."+key, i.Metadata[key], MaxValueBytes)
+	}
+	v.count("attributes", len(i.Attributes), MaxAttributes)
+	for _, key := range slices.Sorted(maps.Keys(i.Attributes)) {
+		v.name("attributes", key, true)
+		v.text("attributes."+key, i.Attributes[key], MaxValueBytes)
 	}
 	v.count("checks", len(i.Checks), MaxChecks)
 	for n, c := range i.Checks {

@@ -31,7 +31,7 @@ func (f Finding) String() string {
 // reachable, within the bounds of any preserved lease; after Silent it is kept.
 func (k *Keeper[K]) Evidence(now Instant, key K, f Finding) bool {
 	k.arrive(now)
-	l := k.leases[key]
+	l := k.leases.get(key)
 	if l == nil || !l.preserved {
 		return false
 	}

@@ -28,7 +28,7 @@ func (k *Keeper[K]) Release(now Instant) {
 // not know what it missed. Leases that were preserved stay marked until they are renewed. It looks at every lease.
 func (k *Keeper[K]) Refresh(now Instant) {
 	k.arrive(now)
-	for _, l := range k.leases {
+	for l := range k.leases.all() {
 		if l.phase == gone {
 			continue
 		}

@@ -2,7 +2,6 @@ package selfpreserve
 
 import (
 	"iter"
-	"maps"
 	"slices"
 	"time"
 )
@@ -28,7 +27,7 @@ type Info struct {
 
 // Lookup is the Info of one lease; false if there is none.
 func (k *Keeper[K]) Lookup(key K) (Info, bool) {
-	l := k.leases[key]
+	l := k.leases.get(key)
 	if l == nil || l.phase == gone {
 		return Info{}, false
 	}
@@ -41,8 +40,9 @@ func (k *Keeper[K]) Len() int { return k.live }
 // All yields every lease in the order of keys. The Keeper must not be changed meanwhile.
 func (k *Keeper[K]) All() iter.Seq2[K, Info] {
 	return func(yield func(K, Info) bool) {
-		for _, key := range slices.SortedFunc(maps.Keys(k.leases), k.compare) {
-			if l := k.leases[key]; l.phase != gone && !yield(key, k.info(l)) {
+		byKey := func(a, b *lease[K]) int { return k.compare(a.key, b.key) }
+		for _, l := range slices.SortedFunc(k.leases.all(), byKey) {
+			if l.phase != gone && !yield(l.key, k.info(l)) {
 				return
 			}
 		}

@@ -19,7 +19,7 @@ type Keeper[K comparable] struct {
 	rand     *rand.Rand
 
 	now      Instant
-	leases   map[K]*lease[K] // with those that are gone and still counted
+	leases   table[K] // with those that are gone and still counted
 	live     int             // leases without those
 	services map[string]*service
 	zones    map[string]*scope[K]
@@ -51,7 +51,7 @@ func New[K comparable](c Config[K]) (*Keeper[K], error) {
 		pace:     c.Pace,
 		compare:  c.Compare,
 		rand:     c.Rand,
-		leases:   make(map[K]*lease[K]),
+		leases:   newTable[K](),
 		services: make(map[string]*service),
 		zones:    make(map[string]*scope[K]),
 		node:     &scope[K]{name: NodeScope, armed: never},
@@ -66,7 +66,7 @@ func (k *Keeper[K]) Grant(now Instant, key K, l Lease) error {
 		return err
 	}
 	k.arrive(now)
-	if old := k.leases[key]; old != nil {
+	if old := k.leases.get(key); old != nil {
 		k.remove(old)
 	}
 	interval := l.Interval
@@ -82,7 +82,7 @@ func (k *Keeper[K]) Grant(now Instant, key K, l Lease) error {
 		n.base -= n.ttl
 	}
 	n.class = classOf(n.overdue())
-	k.leases[key] = n
+	k.leases.put(n)
 	k.live++
 	n.service.live++
 	n.zone.members++
@@ -97,7 +97,7 @@ func (k *Keeper[K]) Grant(now Instant, key K, l Lease) error {
 // leaves it so: see Adopt.
 func (k *Keeper[K]) Renew(now Instant, key K) Renewal {
 	k.arrive(now)
-	l := k.leases[key]
+	l := k.leases.get(key)
 	if l == nil || l.phase == gone {
 		return Renewal{}
 	}
@@ -114,7 +114,7 @@ func (k *Keeper[K]) Renew(now Instant, key K) Renewal {
 // Adopt turns an inherited lease into one of this node's own, with its clock started afresh: what a renewal that reaches
 // the heir amounts to. For a lease that is not inherited it is Renew.
 func (k *Keeper[K]) Adopt(now Instant, key K) Renewal {
-	l := k.leases[key]
+	l := k.leases.get(key)
 	if l == nil || l.phase == gone || !l.inherited {
 		return k.Renew(now, key)
 	}
@@ -134,7 +134,7 @@ func (k *Keeper[K]) Adopt(now Instant, key K) Renewal {
 // and so does one that was evicted a moment ago. It reports whether there was a lease.
 func (k *Keeper[K]) Drop(now Instant, key K) bool {
 	k.arrive(now)
-	l := k.leases[key]
+	l := k.leases.get(key)
 	if l == nil {
 		return false
 	}
@@ -214,7 +214,7 @@ func (k *Keeper[K]) forget(l *lease[K]) {
 
 func (k *Keeper[K]) discard(l *lease[K]) {
 	l.armed = never // what is left in the timers is stale
-	delete(k.leases, l.key)
+	k.leases.remove(l)
 	l.zone.members--
 	k.touch(l.zone)
 }
@@ -246,7 +246,7 @@ func (k *Keeper[K]) arm(l *lease[K]) {
 	}
 	l.armed = next
 	k.timers.push(next, l)
-	if len(k.timers) > 2*len(k.leases)+64 {
+	if len(k.timers) > 2*k.leases.len()+64 {
 		k.timers.keep(func(t timer[*lease[K]]) bool { return t.item.armed == t.at })
 	}
 }

@@ -110,7 +110,7 @@ func TestACutTakesNoMoreThanIsTolerated(t *testing.T) {
 			if err := k.Grant(0, strconv.Itoa(i), Lease{TTL: ttl, Interval: interval}); err != nil {
 				t.Fatal(err)
 			}
-			l := k.leases[strconv.Itoa(i)]
+			l := k.leases.get(strconv.Itoa(i))
 			l.base, l.renewed = at, at // as if renewed at its phase; its timer is early, which is allowed
 		}
 		gone := 0
@@ -522,12 +522,12 @@ func TestHistoryAndTableAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(w.k.timers) > 128 || len(w.k.zones) != 1 || len(w.k.services) != 1 || len(w.k.leases) != 1 {
+	if len(w.k.timers) > 128 || len(w.k.zones) != 1 || len(w.k.services) != 1 || w.k.leases.len() != 1 {
 		t.Fatalf("%d timers, %d zones, %d services", len(w.k.timers), len(w.k.zones), len(w.k.services))
 	}
 	w.k.Drop(w.now, "one")
 	w.step()
-	if len(w.k.zones) != 0 || len(w.k.services) != 0 || len(w.k.leases) != 0 || len(w.k.node.census) != 0 {
+	if len(w.k.zones) != 0 || len(w.k.services) != 0 || w.k.leases.len() != 0 || len(w.k.node.census) != 0 {
 		t.Fatal("something is left of the last lease")
 	}
 }

@@ -117,9 +117,9 @@ func TestCountsAreThoseOfARecount(t *testing.T) {
 			recount(t, k)
 			k.Step(now)
 			recount(t, k)
-			for key, l := range k.leases {
+			for l := range k.leases.all() {
 				if l.phase != gone && (l.phase == silent) != (now-l.base >= min(l.interval+l.interval/2, l.ttl)) {
-					t.Fatalf("%v: %s, renewed at %v, interval %v: phase %d", now, key, l.base, l.interval, l.phase)
+					t.Fatalf("%v: %s, renewed at %v, interval %v: phase %d", now, l.key, l.base, l.interval, l.phase)
 				}
 			}
 		}
@@ -137,7 +137,7 @@ func TestNothingIsEvictedWhileTooManyAreLost(t *testing.T) {
 			now += o.after
 			stepTo(k, now, func(at Instant, actions []Action[string]) {
 				for _, a := range actions {
-					l := k.leases[a.Key]
+					l := k.leases.get(a.Key)
 					if a.Verb != Evict || l == nil {
 						continue // refused or inherited: other rules
 					}
@@ -175,7 +175,7 @@ func tooMany(c Config[string], lost, total int) bool {
 // population counts, from the leases themselves, those of a scope that l is judged against at an instant: all of them, or
 // those whose overdue time is no longer than l's own silence, give or take the width of a class, and those like l.
 func population(k *Keeper[string], l *lease[string], at Instant, all bool, in func(*lease[string]) bool) (lost, total int) {
-	for _, m := range k.leases {
+	for m := range k.leases.all() {
 		like := classOf(m.overdue()) <= classOf(l.overdue())
 		shown := classOf(m.overdue()).upper() <= max(at-l.base, l.ttl)
 		if m.inherited || !in(m) || !all && !like && !shown {
@@ -275,7 +275,7 @@ func recount(t *rapid.T, k *Keeper[string]) {
 	services := map[string]int{}
 	var kinds [2][2]int
 	live, reprieved := 0, 0
-	for _, l := range k.leases {
+	for l := range k.leases.all() {
 		z := tallies[l.zone]
 		z.members++
 		tallies[l.zone] = z

@@ -18,13 +18,18 @@ type Range struct{ First, Last uint64 }
 // The zero Vector covers nothing and is ready for use. Not safe for concurrent use. Copy with Clone.
 type Vector struct {
 	seen map[Origin]*runs
+	// order is seen in the order of origins, nil since an origin came or went: vectors of thousands of origins are
+	// compared, encoded and copied far more often than they get a new one.
+	order []*runs
 }
 
 // runs is the sequences of one origin: sorted, disjoint, not adjacent, never empty.
 type runs struct {
-	r     []Range
-	hash  uint64
-	clean bool // hash is that of r
+	origin Origin
+	r      []Range
+	first  [1]Range // where r begins: an origin without gaps needs no more
+	hash   uint64
+	clean  bool // hash is that of r
 }
 
 // Covers reports whether d has been seen. A dot with Seq 0 is covered by every vector.
@@ -57,8 +62,8 @@ func (v *Vector) AddRange(o Origin, r Range) bool {
 // afterwards.
 func (v *Vector) Merge(w *Vector) bool {
 	grew := false
-	for o, s := range w.seen {
-		mine := v.origin(o)
+	for _, s := range w.sorted() {
+		mine := v.origin(s.origin)
 		for _, r := range s.r {
 			if mine.add(r) {
 				grew = true
@@ -71,9 +76,20 @@ func (v *Vector) Merge(w *Vector) bool {
 // Minus yields what v covers and w does not, origins in order, runs in order.
 func (v *Vector) Minus(w *Vector) iter.Seq2[Origin, Range] {
 	return func(yield func(Origin, Range) bool) {
-		for _, o := range v.Origins() {
-			for _, r := range v.MinusOrigin(w, o) {
-				if !yield(o, r) {
+		theirs := w.sorted()
+		for _, s := range v.sorted() {
+			for len(theirs) > 0 && theirs[0].origin.Compare(s.origin) < 0 {
+				theirs = theirs[1:]
+			}
+			var t []Range
+			if len(theirs) > 0 && theirs[0].origin == s.origin {
+				t = theirs[0].r
+			}
+			if len(t) == 1 && len(s.r) == 1 && t[0].First <= s.r[0].First && t[0].Last >= s.r[0].Last {
+				continue // The usual case: nothing is missing.
+			}
+			for _, r := range minus(s.r, t) {
+				if !yield(s.origin, r) {
 					return
 				}
 			}
@@ -81,11 +97,18 @@ func (v *Vector) Minus(w *Vector) iter.Seq2[Origin, Range] {
 	}
 }
 
-// MinusOrigin is what v covers of one origin and w does not: sorted, disjoint runs; nil if nothing.
-func (v *Vector) MinusOrigin(w *Vector, o Origin) []Range {
+// Missing is what v does not cover of one origin's run r: sorted, disjoint runs; nil if nothing.
+func (v *Vector) Missing(o Origin, r Range) []Range {
+	if r.First == 0 || r.First > r.Last {
+		return nil
+	}
+	return minus([]Range{r}, v.Ranges(o))
+}
+
+// minus is what mine has and theirs does not.
+func minus(mine, theirs []Range) []Range {
 	var out []Range
-	theirs := w.Ranges(o)
-	for _, r := range v.Ranges(o) {
+	for _, r := range mine {
 		next := r.First
 		i := sort.Search(len(theirs), func(i int) bool { return theirs[i].Last >= next })
 		for ; i < len(theirs) && theirs[i].First <= r.Last; i++ {
@@ -150,7 +173,29 @@ func (v *Vector) Ranges(o Origin) []Range {
 
 // Origins lists the origins of which something has been seen, in order.
 func (v *Vector) Origins() []Origin {
-	return slices.SortedFunc(maps.Keys(v.seen), Origin.Compare)
+	origins := make([]Origin, len(v.seen))
+	for i, s := range v.sorted() {
+		origins[i] = s.origin
+	}
+	return origins
+}
+
+// All yields each origin of which something has been seen with its runs, as Ranges gives them, origins in order.
+func (v *Vector) All() iter.Seq2[Origin, []Range] {
+	return func(yield func(Origin, []Range) bool) {
+		for _, s := range v.sorted() {
+			if !yield(s.origin, s.r) {
+				return
+			}
+		}
+	}
+}
+
+func (v *Vector) sorted() []*runs {
+	if v.order == nil && len(v.seen) > 0 {
+		v.order = slices.SortedFunc(maps.Values(v.seen), func(a, b *runs) int { return a.origin.Compare(b.origin) })
+	}
+	return v.order
 }
 
 // Len is the number of origins.
@@ -158,13 +203,21 @@ func (v *Vector) Len() int { return len(v.seen) }
 
 // Drop forgets an origin. Only for one whose node is gone for good and of which no record is held: a delayed message of
 // it would count as new again.
-func (v *Vector) Drop(o Origin) { delete(v.seen, o) }
+func (v *Vector) Drop(o Origin) {
+	delete(v.seen, o)
+	v.order = nil
+}
 
 // Clone is a deep copy.
 func (v *Vector) Clone() *Vector {
-	c := &Vector{seen: make(map[Origin]*runs, len(v.seen))}
-	for o, s := range v.seen {
-		c.seen[o] = &runs{r: slices.Clone(s.r), hash: s.hash, clean: s.clean}
+	c := &Vector{seen: make(map[Origin]*runs, len(v.seen)), order: make([]*runs, 0, len(v.seen))}
+	all := make([]runs, len(v.seen))
+	for i, s := range v.sorted() {
+		t := &all[i]
+		*t = runs{origin: s.origin, hash: s.hash, clean: s.clean}
+		t.r = append(t.first[:0], s.r...)
+		c.seen[s.origin] = t
+		c.order = append(c.order, t)
 	}
 	return c
 }
@@ -173,13 +226,13 @@ func (v *Vector) Clone() *Vector {
 // have not changed since the last call cost one addition each.
 func (v *Vector) Hash() uint64 {
 	var h uint64
-	for o, s := range v.seen {
+	for _, s := range v.sorted() {
 		if !s.clean {
 			s.hash = 0
 			for i, r := range s.r {
 				s.hash = mix(s.hash + mix(r.First) + mix(^r.Last) + uint64(i))
 			}
-			s.hash = mix(s.hash + o.hash())
+			s.hash = mix(s.hash + s.origin.hash())
 			s.clean = true
 		}
 		h += s.hash
@@ -193,8 +246,14 @@ func (v *Vector) origin(o Origin) *runs {
 		if v.seen == nil {
 			v.seen = make(map[Origin]*runs)
 		}
-		s = &runs{}
+		s = &runs{origin: o}
+		s.r = s.first[:0]
 		v.seen[o] = s
+		if n := len(v.order); n > 0 && v.order[n-1].origin.Compare(o) < 0 {
+			v.order = append(v.order, s) // As when a vector is read, in order.
+		} else {
+			v.order = nil
+		}
 	}
 	return s
 }

@@ -187,8 +187,13 @@ func TestVectorAtTheEndOfTheNumbers(t *testing.T) {
 	}
 	w := &Vector{}
 	w.Add(Dot{o, top})
-	if got := v.MinusOrigin(w, o); len(got) != 1 || got[0] != (Range{top - 1, top - 1}) {
-		t.Fatalf("difference %v", got)
+	if got := w.Missing(o, Range{top - 1, top}); len(got) != 1 || got[0] != (Range{top - 1, top - 1}) {
+		t.Fatalf("missing %v", got)
+	}
+	for _, got := range v.Minus(w) {
+		if got != (Range{top - 1, top - 1}) {
+			t.Fatalf("difference %v", got)
+		}
 	}
 	if v.AddRange(o, Range{0, 5}) || v.AddRange(o, Range{6, 5}) || v.Len() != 1 {
 		t.Fatal("a malformed range was taken")

@@ -8,7 +8,8 @@
 //
 //	record       [lamport, wall, kind, namespace, service, id, deletion, body]
 //	registration [address, port, weight, ttl ms, status, flags, home, datacenter, zone, registered ms,
-//	              [tag...], [key, value...], [name, port...], [[http, tcp, interval ms, timeout ms]...]]
+//	              [tag...], [key, value...], [name, port...], [[http, tcp, interval ms, timeout ms]...],
+//	              [attribute, value...] only if there are any]
 //	lease        [home, status, flags, last renewal ms]
 //	override     [status]
 //	vector       [[node, incarnation, [first, length, gap, length, ...]]...]

@@ -11,6 +11,7 @@ import (
 const (
 	recordFields       = 8
 	registrationFields = 14
+	withAttributes     = registrationFields + 1
 	leaseFields        = 4
 	overrideFields     = 1
 	checkFields        = 4
@@ -57,7 +58,12 @@ func (w *writer) record(r *catalog.Record) {
 }
 
 func (w *writer) registration(i *catalog.Instance) {
-	w.array(registrationFields)
+	// Few instances have attributes; the others are spared the byte.
+	if len(i.Attributes) > 0 {
+		w.array(withAttributes)
+	} else {
+		w.array(registrationFields)
+	}
 	w.str(i.Address)
 	w.int(int64(i.Port))
 	w.int(int64(i.Weight))
@@ -72,11 +78,7 @@ func (w *writer) registration(i *catalog.Instance) {
 	for _, t := range i.Tags {
 		w.str(t)
 	}
-	w.array(2 * len(i.Metadata))
-	for _, k := range sortedKeys(i.Metadata) {
-		w.str(k)
-		w.str(i.Metadata[k])
-	}
+	w.texts(i.Metadata)
 	w.array(2 * len(i.Ports))
 	for _, k := range sortedKeys(i.Ports) {
 		w.str(k)
@@ -89,6 +91,18 @@ func (w *writer) registration(i *catalog.Instance) {
 		w.str(c.TCP)
 		w.int(c.Interval.Milliseconds())
 		w.int(c.Timeout.Milliseconds())
+	}
+	if len(i.Attributes) > 0 {
+		w.texts(i.Attributes)
+	}
+}
+
+// texts writes a map as alternating keys and values.
+func (w *writer) texts(m map[string]string) {
+	w.array(2 * len(m))
+	for _, k := range sortedKeys(m) {
+		w.str(k)
+		w.str(m[k])
 	}
 }
 
@@ -177,13 +191,7 @@ func (d *Decoder) registration(key catalog.Key) *catalog.Instance {
 			i.Tags[t] = d.name(catalog.MaxNameBytes)
 		}
 	}
-	if pairs := d.pairs(catalog.MaxMetadata); pairs > 0 {
-		i.Metadata = make(map[string]string, pairs)
-		for range pairs {
-			k := d.name(catalog.MaxNameBytes)
-			i.Metadata[k] = d.name(catalog.MaxValueBytes)
-		}
-	}
+	i.Metadata = d.texts(catalog.MaxMetadata)
 	if pairs := d.pairs(catalog.MaxTags); pairs > 0 {
 		i.Ports = make(map[string]int, pairs)
 		for range pairs {
@@ -202,12 +210,29 @@ func (d *Decoder) registration(key catalog.Key) *catalog.Instance {
 			d.skip(n - checkFields)
 		}
 	}
-	d.skip(n - registrationFields)
+	if n >= withAttributes {
+		i.Attributes = d.texts(catalog.MaxAttributes)
+	}
+	d.skip(n - withAttributes)
 	if d.err == nil && (i.Address == "" || i.Port == 0 || i.TTL < catalog.MinTTL || i.Weight == 0 || i.Home == "" ||
 		i.Status == catalog.StatusNone) {
 		d.fail("registration of %v without address, port, ttl, weight, home or status", key)
 	}
 	return i
+}
+
+// texts reads a map of texts that are likely to recur; nil if it is empty.
+func (d *Decoder) texts(most int) map[string]string {
+	pairs := d.pairs(most)
+	if pairs == 0 {
+		return nil
+	}
+	m := make(map[string]string, pairs)
+	for range pairs {
+		k := d.name(catalog.MaxNameBytes)
+		m[k] = d.name(catalog.MaxValueBytes)
+	}
+	return m
 }
 
 // pairs reads the length of an array of alternating keys and values: the number of pairs.

@@ -25,13 +25,11 @@ func AppendVector(dst []byte, v *causal.Vector) []byte {
 }
 
 func (w *writer) vector(v *causal.Vector) {
-	origins := v.Origins()
-	w.array(len(origins))
-	for _, o := range origins {
+	w.array(v.Len())
+	for o, runs := range v.All() {
 		w.array(vectorFields)
 		w.str(o.Node)
 		w.uint(o.Incarnation)
-		runs := v.Ranges(o)
 		w.array(2 * len(runs))
 		next := uint64(1) // the first sequence that the next run could start at
 		for _, r := range runs {

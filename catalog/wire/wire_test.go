@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"reflect"
 	"runtime"
@@ -55,6 +56,8 @@ func drawRecord(t *rapid.T) *catalog.Record {
 			Tags:     rapid.SliceOfN(rapid.StringN(0, 10, 40), 0, 5).Draw(t, "tags"),
 			Metadata: rapid.MapOfN(rapid.StringN(0, 10, 40), rapid.StringN(0, 10, 40), 0, 5).Draw(t, "metadata"),
 			Ports:    rapid.MapOfN(rapid.StringN(0, 10, 40), rapid.IntRange(1, 65535), 0, 5).Draw(t, "ports"),
+
+			Attributes: rapid.MapOfN(rapid.StringN(0, 10, 40), rapid.StringN(0, 10, 40), 0, 5).Draw(t, "attributes"),
 		}
 		i := r.Registration
 		if len(i.Tags) == 0 {
@@ -62,6 +65,9 @@ func drawRecord(t *rapid.T) *catalog.Record {
 		}
 		if len(i.Metadata) == 0 {
 			i.Metadata = nil
+		}
+		if len(i.Attributes) == 0 {
+			i.Attributes = nil
 		}
 		if len(i.Ports) == 0 {
 			i.Ports = nil
@@ -105,6 +111,34 @@ func TestRecordsSurviveTheWire(t *testing.T) {
 			t.Fatalf("encoded again as %x, was %x", again, b)
 		}
 	})
+}
+
+// Attributes came later than the other fields: an instance without them is written as it was before there were any, and
+// what an older version wrote, or a newer one with still more fields, is read.
+func TestAnInstanceWithoutAttributesIsWrittenAsBeforeThereWereAny(t *testing.T) {
+	dot := causal.Dot{Origin: causal.Origin{Node: "dc1/a", Incarnation: 1}, Seq: 1}
+	inst := catalog.Instance{
+		Namespace: "default", Service: "s", ID: "1", Address: "h", Port: 80, Weight: 100, TTL: time.Second,
+		Status: catalog.StatusUp, Home: "dc1/a", Datacenter: "dc1",
+	}
+	r := &catalog.Record{Key: inst.Key(), Stamp: causal.Stamp{Lamport: 1, Dot: dot}, Registration: &inst}
+	const before = "98010000a764656661756c74a173a131009ea16850" + "64cd03e80100a56463312f61a3646331a00090909090"
+	bare := AppendRecord(nil, r)
+	if got := hex.EncodeToString(bare); got != before {
+		t.Fatalf("written as %s, want %s", got, before)
+	}
+	inst.Attributes = map[string]string{"eureka.vip": "v"}
+	full := AppendRecord(nil, r)
+	if added := len(full) - len(bare); added != len("\x92\xaaeureka.vip\xa1v") {
+		t.Errorf("the attribute takes %d bytes", added)
+	}
+	newer := append(bytes.Replace(full, []byte("\x9f\xa1h"), []byte("\xdc\x00\x10\xa1h"), 1), 7)
+	var d Decoder
+	for name, b := range map[string][]byte{"this version": full, "a newer one": newer} {
+		if got, err := d.Record(dot, b); err != nil || !reflect.DeepEqual(got, r) {
+			t.Errorf("%s: got %+v, %v", name, got, err)
+		}
+	}
 }
 
 func TestVectorsAndSummariesSurviveTheWire(t *testing.T) {

@@ -58,7 +58,7 @@ func run(args []string, out, progress io.Writer) int {
 	case o.planted:
 		return mutate(o, out, progress)
 	case o.scenario == "scale":
-		return scale(o, out, progress)
+		return scale(o, out)
 	case o.replay > 0:
 		return replay(o, out)
 	}

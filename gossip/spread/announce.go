@@ -34,6 +34,17 @@ func (n *news) add(o causal.Origin, r causal.Range) {
 	}
 }
 
+// announceLater plans to announce deltas, which are in order, run by run.
+func (e *Engine) announceLater(o causal.Origin, deltas []Delta) {
+	for i := 0; i < len(deltas); {
+		run := deltas[i].run()
+		for i++; i < len(deltas) && deltas[i].Seq == run.Last+1; i++ {
+			run.Last++
+		}
+		e.news.add(o, run)
+	}
+}
+
 // arm sets the time of the next announcement, unless there is to be one earlier.
 func (n *news) arm(at Instant) {
 	if !n.armed || at < n.due {

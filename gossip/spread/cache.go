@@ -1,6 +1,7 @@
 package spread
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -14,71 +15,90 @@ type cache struct {
 	maxDots, maxBytes int
 	maxAge            Instant
 
-	by     map[causal.Origin]*recent
-	queue  []arrival // In order; some of what arrived has gone already.
-	serial uint64    // Of the last arrival.
-	len    int
-	bytes  int
+	by    map[causal.Origin]*recent
+	queue []arrival // In order; some of what arrived has gone already.
+	len   int
+	bytes int
 	// expires is when the oldest may go; of use only while len is above 0.
 	expires Instant
 }
 
 // recent is what the cache holds of one origin.
 type recent struct {
+	origin causal.Origin
 	root   string
-	bodies map[uint64]cached
-	order  []uint64 // Sequences in order of arrival.
+	bodies []cached // In order of sequence.
+	oldest []uint64 // Their sequences in order of arrival.
 	head   uint64   // The highest sequence held since the origin was first seen here.
 }
 
-// cached is one body. Its serial tells it from one with the same dot that came and went before.
+// cached is one body.
 type cached struct {
-	body   []byte
-	serial uint64
+	seq  uint64
+	body []byte
+	at   Instant
 }
 
+// find is where a sequence is held, or would be.
+func (r *recent) find(seq uint64) (int, bool) {
+	if n := len(r.bodies); n == 0 || r.bodies[n-1].seq < seq {
+		return n, false // The usual question is about the next one.
+	}
+	return slices.BinarySearchFunc(r.bodies, seq, func(c cached, seq uint64) int { return cmp.Compare(c.seq, seq) })
+}
+
+// arrival is one body in the order of the queue. What has gone since and come again is told from it by the time, unless
+// both happened at once; then the later one goes in the place of the earlier.
 type arrival struct {
-	dot    causal.Dot
-	serial uint64
-	at     Instant
+	of  *recent
+	seq uint64
+	at  Instant
 }
 
 // cost is what a body counts in the cache: its bytes, and about as many as its entries in the index and queue take.
 func cost(body []byte) int { return len(body) + 64 }
 
-// add keeps copies of the frame's bodies: the originals are parts of whole packets, which would be kept alive.
+// add keeps copies of the frame's bodies, in one piece: the originals are parts of whole packets, which would be kept
+// alive.
 func (c *cache) add(now Instant, f Frame) {
 	r := c.by[f.Origin]
 	if r == nil {
 		if c.by == nil {
 			c.by = make(map[causal.Origin]*recent)
 		}
-		r = &recent{bodies: make(map[uint64]cached)}
+		r = &recent{origin: f.Origin}
 		c.by[f.Origin] = r
 	}
 	r.root = f.Root
 	if c.len == 0 {
 		c.expires = now + c.maxAge
 	}
+	size := 0
 	for _, d := range f.Deltas {
-		if _, held := r.bodies[d.Seq]; held || cost(d.Body) > c.maxBytes {
+		size += len(d.Body)
+	}
+	copies := make([]byte, 0, size)
+	for _, d := range f.Deltas {
+		i, held := r.find(d.Seq)
+		if held || cost(d.Body) > c.maxBytes {
 			continue
 		}
-		c.serial++
-		r.bodies[d.Seq] = cached{slices.Clone(d.Body), c.serial}
-		r.order = append(r.order, d.Seq)
+		start := len(copies)
+		copies = append(copies, d.Body...)
+		r.bodies = slices.Insert(r.bodies, i, cached{d.Seq, copies[start:len(copies):len(copies)], now})
+		r.oldest = append(r.oldest, d.Seq)
 		r.head = max(r.head, d.Seq)
-		c.queue = append(c.queue, arrival{causal.Dot{Origin: f.Origin, Seq: d.Seq}, c.serial, now})
+		c.queue = append(c.queue, arrival{r, d.Seq, now})
 		c.len++
 		c.bytes += cost(d.Body)
-		if len(r.order) > c.maxDots {
-			c.forget(f.Origin, r)
+		if len(r.oldest) > c.maxDots {
+			c.forget(r)
 		}
 	}
 	for c.bytes > c.maxBytes {
 		c.shift()
 	}
-	if len(r.order) == 0 {
+	if len(r.oldest) == 0 {
 		delete(c.by, f.Origin)
 	}
 	if len(c.queue) > 2*c.len+64 {
@@ -102,10 +122,11 @@ func (c *cache) expire(now Instant) {
 // shift takes the front off the queue, and what it names out of the cache unless it has gone already.
 func (c *cache) shift() {
 	a := c.queue[0]
+	c.queue[0] = arrival{}
 	c.queue = c.queue[1:]
 	if c.held(a) {
 		// The queue restricted to one origin is that origin's order, so this is its oldest.
-		c.forget(a.dot.Origin, c.by[a.dot.Origin])
+		c.forget(a.of)
 	}
 	if len(c.queue) == 0 {
 		c.queue = nil
@@ -113,28 +134,34 @@ func (c *cache) shift() {
 }
 
 // forget drops the oldest body of an origin, and the origin with its last one.
-func (c *cache) forget(o causal.Origin, r *recent) {
-	seq := r.order[0]
-	r.order = r.order[1:]
-	c.bytes -= cost(r.bodies[seq].body)
+func (c *cache) forget(r *recent) {
+	i, _ := r.find(r.oldest[0])
+	r.oldest = r.oldest[1:]
+	c.bytes -= cost(r.bodies[i].body)
 	c.len--
-	delete(r.bodies, seq)
-	if len(r.order) == 0 {
-		delete(c.by, o)
+	if i == 0 { // The usual case: they came in order.
+		r.bodies[0] = cached{}
+		r.bodies = r.bodies[1:]
+	} else {
+		r.bodies = slices.Delete(r.bodies, i, i+1)
+	}
+	if len(r.bodies) == 0 {
+		delete(c.by, r.origin)
 	}
 }
 
 // held reports whether what arrived then is still here.
 func (c *cache) held(a arrival) bool {
-	r := c.by[a.dot.Origin]
-	return r != nil && r.bodies[a.dot.Seq].serial == a.serial
+	i, held := a.of.find(a.seq)
+	return held && a.of.bodies[i].at == a.at
 }
 
 // body is the cached record with this dot.
 func (c *cache) body(d causal.Dot) ([]byte, bool) {
 	if r := c.by[d.Origin]; r != nil {
-		b, ok := r.bodies[d.Seq]
-		return b.body, ok
+		if i, held := r.find(d.Seq); held {
+			return r.bodies[i].body, true
+		}
 	}
 	return nil, false
 }
@@ -155,13 +182,12 @@ func (c *cache) newest(o causal.Origin, limit uint64) causal.Range {
 		return causal.Range{}
 	}
 	run := causal.Range{First: r.head, Last: r.head}
-	if _, ok := r.bodies[r.head]; !ok {
+	i, held := r.find(r.head)
+	if !held {
 		return causal.Range{}
 	}
-	for run.Last-run.First+1 < limit {
-		if _, ok := r.bodies[run.First-1]; !ok {
-			break
-		}
+	for i > 0 && run.Last-run.First+1 < limit && r.bodies[i-1].seq == run.First-1 {
+		i--
 		run.First--
 	}
 	return run

@@ -57,9 +57,7 @@ func (e *Engine) push(from string, m Push) {
 func (e *Engine) took(f Frame) {
 	e.quietAt = e.now + e.cfg.Quiet
 	e.cache.add(e.now, f)
-	for _, d := range f.Deltas {
-		e.news.add(f.Origin, d.run())
-	}
+	e.announceLater(f.Origin, f.Deltas)
 	e.news.arm(e.now + e.cfg.AnnounceDelay)
 }
 

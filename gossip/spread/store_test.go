@@ -81,9 +81,7 @@ func (s *store) remove(r record) {
 func (s *store) Covers(d causal.Dot) bool { return s.vector.Covers(d) }
 
 func (s *store) Missing(sp spread.Span, limit int) []causal.Range {
-	var asked causal.Vector
-	asked.AddRange(sp.Origin, sp.Range)
-	runs := asked.MinusOrigin(&s.vector, sp.Origin)
+	runs := s.vector.Missing(sp.Origin, sp.Range)
 	return runs[:min(limit, len(runs))]
 }
 

@@ -153,9 +153,7 @@ func (e *Engine) chunk(from string, c SyncChunk) {
 		fresh, err := e.cfg.Store.Apply(f.Origin, f.Deltas)
 		s.fresh += len(fresh)
 		e.stats.Fresh += uint64(len(fresh))
-		for _, d := range fresh {
-			e.news.add(f.Origin, d.run())
-		}
+		e.announceLater(f.Origin, fresh)
 		if len(fresh) > 0 {
 			e.news.arm(e.now + e.cfg.AnnounceDelay)
 		}

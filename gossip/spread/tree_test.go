@@ -2,6 +2,7 @@ package spread
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -149,9 +150,12 @@ func TestCacheKeepsTheNewestWithinItsBounds(t *testing.T) {
 			c.expire(now)
 			n, bytes := 0, 0
 			for o, r := range c.by {
-				n += len(r.order)
-				if len(r.order) == 0 || len(r.order) != len(r.bodies) || len(r.order) > c.maxDots {
-					t.Fatalf("%v: %d in order, %d bodies", o, len(r.order), len(r.bodies))
+				n += len(r.oldest)
+				if !slices.IsSortedFunc(r.bodies, func(a, b cached) int { return cmp.Compare(a.seq, b.seq) }) {
+					t.Fatalf("%v: bodies are out of order", o)
+				}
+				if len(r.oldest) == 0 || len(r.oldest) != len(r.bodies) || len(r.oldest) > c.maxDots {
+					t.Fatalf("%v: %d in order, %d bodies", o, len(r.oldest), len(r.bodies))
 				}
 				for _, b := range r.bodies {
 					bytes += cost(b.body)

@@ -42,7 +42,7 @@ func (e *Engine) lack(spans []Span, sources ...string) {
 		for _, r := range e.cfg.Store.Missing(s, e.cfg.WantMax+1) {
 			missing = append(missing, Span{s.Origin, r})
 			if r.Last-r.First >= uint64(e.cfg.WantMax)-dots { // Their sum may not fit 64 bits.
-				e.pull(e.source(&lack{sources: sources}), missing[0])
+				e.pull(e.source(&lack{sources: sources}), missing[0], e.cfg.WantDelay)
 				return
 			}
 			dots += r.Last - r.First + 1
@@ -52,7 +52,7 @@ func (e *Engine) lack(spans []Span, sources ...string) {
 		return
 	}
 	if len(e.lacks.list)+e.cfg.WantMax > maxLacks { // A dot makes one entry at most.
-		e.pull(e.source(&lack{sources: sources}), missing[0])
+		e.pull(e.source(&lack{sources: sources}), missing[0], e.cfg.WantDelay)
 		return
 	}
 	for _, s := range missing {
@@ -60,9 +60,10 @@ func (e *Engine) lack(spans []Span, sources ...string) {
 	}
 }
 
-// pull plans a sync that is needed only as long as a span is missing.
-func (e *Engine) pull(peer string, s Span) {
-	e.request(waiting{peer: peer, lack: true, needed: func() bool { return len(e.cfg.Store.Missing(s, 1)) > 0 }})
+// pull plans a sync that is needed only as long as a span is missing. What a frame shows to be missing may be in the
+// packets that it has overtaken, so a sync for it waits as long as a question would.
+func (e *Engine) pull(peer string, s Span, delay Instant) {
+	e.request(waiting{peer: peer, due: e.now + delay, lack: true, needed: func() bool { return len(e.cfg.Store.Missing(s, 1)) > 0 }})
 }
 
 // askForLacks asks for the missing runs that are due, each of the next of its sources. After the last try a sync is to
@@ -95,7 +96,7 @@ func (e *Engine) askForLacks() {
 		}
 		if k.tries == e.cfg.WantTries {
 			e.stats.GaveUp++
-			e.pull(to, k.span)
+			e.pull(to, k.span, 0)
 			continue
 		}
 		k.tries++

@@ -80,11 +80,6 @@ func (n *node) overdue(inst *muster.Instance) bool {
 
 // observe looks at what has changed in a node's catalog since it was last looked at, and at what the node tells.
 func (w *World) observe(n *node) {
-	if w.plan.Static {
-		_ = n.rep.TakeEvents()
-		n.ready = true
-		return
-	}
 	cat := n.rep.Catalog()
 	if index := cat.Index(); index != n.seen {
 		changes, ok := cat.Since(n.seen)

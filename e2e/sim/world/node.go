@@ -103,9 +103,6 @@ func (w *World) start(n *node, snap *wire.Snapshot) {
 		Seeds: w.plan.Nodes > 1, ReadyWait: 20 * time.Second,
 		Rand: rand.New(rand.NewPCG(n.rand.Uint64(), n.rand.Uint64())), //nolint:gosec // Seeded on purpose.
 	}
-	if w.plan.Static {
-		cfg.Seeds, cfg.History, cfg.Decode = false, 16, w.decode
-	}
 	rep, err := muster.NewReplica(cfg, at)
 	if err != nil {
 		w.fail("anytime_starts", "%s: %v", n.name, err)
@@ -116,11 +113,6 @@ func (w *World) start(n *node, snap *wire.Snapshot) {
 		n.rep.Restore(at, snap.Records, snap.Summary)
 	}
 	w.note(n.name, "starts: life %d, incarnation %d, snapshot %v", n.life, n.incarnation, snap != nil)
-	if w.plan.Static {
-		w.settle(n)
-		w.every(n, 900*time.Millisecond, 1100*time.Millisecond, func() { w.compare(n) })
-		return
-	}
 	w.impaired(n)
 	w.settle(n)
 	w.join(n)

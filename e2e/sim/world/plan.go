@@ -36,8 +36,6 @@ type Plan struct {
 	Tombstone, Origin time.Duration
 	// Late says that messages may be delayed for longer than tombstones are held.
 	Late bool
-	// Static replaces the simulated membership, and the checkers, by a script: for worlds too large for them.
-	Static bool
 	// Bulk makes registrations so large that a sync takes more than one message.
 	Bulk bool
 	// Codec sends every message through the wire format.

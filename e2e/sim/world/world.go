@@ -7,9 +7,7 @@ import (
 	"time"
 
 	"github.com/musterhq/muster"
-	"github.com/musterhq/muster/catalog"
-	"github.com/musterhq/muster/catalog/causal"
-	"github.com/musterhq/muster/catalog/wire"
+	"github.com/musterhq/muster/e2e/sim/timeline"
 )
 
 // World is a data centre in virtual time: nodes, the network between them, clients, operators, and what goes wrong. One
@@ -18,7 +16,7 @@ import (
 type World struct {
 	plan    *Plan
 	now     time.Duration
-	queue   queue
+	queue   timeline.Queue
 	nodes   []*node
 	byID    map[string][]*node
 	clients []*client
@@ -37,8 +35,6 @@ type World struct {
 	deltasOnly bool
 	// syncOnly lets no packet arrive: deltas travel by packet, syncs by stream.
 	syncOnly bool
-	records  map[causal.Dot]*catalog.Record // of a static world, whose replicas share them
-	decoder  wire.Decoder
 }
 
 // phase is what a schedule is doing.
@@ -109,7 +105,7 @@ func (w *World) Run() *Result {
 // run lets time pass until end, or until a checker has found something.
 func (w *World) run(end time.Duration) {
 	for w.failure == nil {
-		at, ok := w.queue.next()
+		at, ok := w.queue.Next()
 		if !ok || at > end {
 			break
 		}
@@ -117,7 +113,7 @@ func (w *World) run(end time.Duration) {
 		if w.stats.Events++; w.stats.Events > maxEvents*uint64(w.plan.Nodes) {
 			w.fail("anytime_work_is_bounded", "%d events", w.stats.Events)
 		}
-		w.queue.take().do()
+		w.queue.Take()()
 	}
 	if w.failure == nil {
 		w.now = end
@@ -125,9 +121,9 @@ func (w *World) run(end time.Duration) {
 }
 
 // at plans something; what is in the past happens now.
-func (w *World) at(t time.Duration, do func()) { w.queue.add(max(t, w.now), do) }
+func (w *World) at(t time.Duration, do func()) { w.queue.Add(max(t, w.now), do) }
 
-func (w *World) after(d time.Duration, do func()) { w.queue.add(w.now+d, do) }
+func (w *World) after(d time.Duration, do func()) { w.queue.Add(w.now+d, do) }
 
 // note adds something that happened to the trace and, if someone reads it, to the transcript.
 func (w *World) note(who, format string, args ...any) {

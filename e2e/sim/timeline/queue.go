@@ -1,27 +1,27 @@
-package world
+package timeline
 
 import "time"
 
-// event is something that is going to happen. Events of the same moment happen in the order in which they were planned.
+// event is something that is going to happen.
 type event struct {
 	at  time.Duration
 	seq uint64
 	do  func()
 }
 
-// queue is the events to come: a binary heap by (time, sequence). The zero queue is empty.
-type queue struct {
+// Queue is the events to come: a binary heap by (time, sequence). Not safe for concurrent use. The zero Queue is empty.
+type Queue struct {
 	heap []event
 	seq  uint64
 }
 
-func (q *queue) before(i, j int) bool {
+func (q *Queue) before(i, j int) bool {
 	a, b := &q.heap[i], &q.heap[j]
 	return a.at < b.at || a.at == b.at && a.seq < b.seq
 }
 
-// add plans an event.
-func (q *queue) add(at time.Duration, do func()) {
+// Add plans an event.
+func (q *Queue) Add(at time.Duration, do func()) {
 	q.seq++
 	q.heap = append(q.heap, event{at, q.seq, do})
 	for i := len(q.heap) - 1; i > 0; {
@@ -34,16 +34,16 @@ func (q *queue) add(at time.Duration, do func()) {
 	}
 }
 
-// next is the time of the earliest event; false if there is none.
-func (q *queue) next() (time.Duration, bool) {
+// Next is the time of the earliest event; false if there is none.
+func (q *Queue) Next() (time.Duration, bool) {
 	if len(q.heap) == 0 {
 		return 0, false
 	}
 	return q.heap[0].at, true
 }
 
-// take removes the earliest event. The queue must not be empty.
-func (q *queue) take() event {
+// Take removes the earliest event and returns what it does. The queue must not be empty.
+func (q *Queue) Take() func() {
 	top, last := q.heap[0], len(q.heap)-1
 	q.heap[0] = q.heap[last]
 	q.heap[last] = event{}
@@ -51,13 +51,13 @@ func (q *queue) take() event {
 	for i := 0; ; {
 		child := 2*i + 1
 		if child >= last {
-			return top
+			return top.do
 		}
 		if child+1 < last && q.before(child+1, child) {
 			child++
 		}
 		if !q.before(child, i) {
-			return top
+			return top.do
 		}
 		q.heap[i], q.heap[child] = q.heap[child], q.heap[i]
 		i = child
