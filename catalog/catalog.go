@@ -35,6 +35,7 @@ type Catalog struct {
 	logs    map[causal.Origin]*originLog
 	hash    uint64
 
+	sharing    Sharing
 	services   *table
 	instances  int
 	populated  int // services with at least one instance, as published
@@ -101,8 +102,13 @@ func (c *Catalog) Rebirth(o causal.Origin, at Moment) {
 func (c *Catalog) Self() causal.Origin { return c.self }
 
 // Register writes a registration: a new instance, or another body for one that is there. The instance must be complete
-// (see Instance.Complete) and belongs to the catalog afterwards. Needs the writer's lock.
+// (see Instance.Complete) and belongs to the catalog afterwards, its maps and tags included: they may be shared with equal
+// ones. Needs the writer's lock.
 func (c *Catalog) Register(at Moment, inst *Instance) *Record {
+	c.sharing.Instance(inst)
+	if s := c.services.get(ServiceKey{inst.Namespace, inst.Service}); s != nil {
+		inst.Namespace, inst.Service = s.key.Namespace, s.key.Service // Equal, but held once.
+	}
 	return c.write(at, &Record{Key: inst.Key(), Kind: KindRegistration, Registration: inst})
 }
 

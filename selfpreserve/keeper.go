@@ -20,7 +20,7 @@ type Keeper[K comparable] struct {
 
 	now      Instant
 	leases   table[K] // with those that are gone and still counted
-	live     int             // leases without those
+	live     int      // leases without those
 	services map[string]*service
 	zones    map[string]*scope[K]
 	node     *scope[K]

@@ -8,13 +8,15 @@ import (
 
 	"github.com/vmihailenco/msgpack/v5"
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
+
+	"github.com/musterhq/muster/catalog"
 )
 
 // ErrMalformed is wrapped by every decoding error: the bytes are at fault, and nothing has been changed by them.
 var ErrMalformed = errors.New("wire: malformed")
 
-// Decoder decodes, and shares the strings that recur from one record to the next (zones, homes, tags, metadata keys), so
-// that a hundred thousand instances hold one copy of each. Its memory is bounded. For one goroutine at a time; the zero
+// Decoder decodes, and shares what recurs from one record to the next (zones, homes, tags, whole sets of metadata), so that
+// a hundred thousand instances hold one copy of each. Its memory is bounded. For one goroutine at a time; the zero
 // Decoder is ready.
 type Decoder struct {
 	src    bytes.Reader
@@ -22,6 +24,8 @@ type Decoder struct {
 	intern map[string]string
 	scrap  []byte
 	err    error
+
+	sharing catalog.Sharing
 }
 
 const (

@@ -218,6 +218,7 @@ func (d *Decoder) registration(key catalog.Key) *catalog.Instance {
 		i.Status == catalog.StatusNone) {
 		d.fail("registration of %v without address, port, ttl, weight, home or status", key)
 	}
+	d.sharing.Instance(i)
 	return i
 }
 

@@ -10,13 +10,15 @@ import (
 )
 
 // cache holds recent bodies, so that a peer can be given a write even after a later one has replaced it in the store.
-// Oldest out first: above maxDots of one origin, above maxBytes in total, after maxAge.
+// Oldest out first: above maxDots of one origin, above maxBytes in total, after maxAge. They come and go in batches, as
+// they came in frames: a busy node handles ten times as many deltas as frames.
 type cache struct {
 	maxDots, maxBytes int
 	maxAge            Instant
 
 	by    map[causal.Origin]*recent
-	queue []arrival // In order; some of what arrived has gone already.
+	queue []*batch // In order of arrival; some have gone already.
+	stale int      // How many of them.
 	len   int
 	bytes int
 	// expires is when the oldest may go; of use only while len is above 0.
@@ -25,41 +27,51 @@ type cache struct {
 
 // recent is what the cache holds of one origin.
 type recent struct {
-	origin causal.Origin
-	root   string
-	bodies []cached // In order of sequence.
-	oldest []uint64 // Their sequences in order of arrival.
-	head   uint64   // The highest sequence held since the origin was first seen here.
+	origin  causal.Origin
+	root    string
+	batches []*batch // In order of arrival.
+	dots    int
+	head    uint64 // The highest sequence held since the origin was first seen here.
 }
 
-// cached is one body.
-type cached struct {
-	seq  uint64
-	body []byte
-	at   Instant
+// batch is deltas that came in one frame, in order, with bodies of their own.
+type batch struct {
+	of     *recent
+	at     Instant
+	deltas []Delta
+	bytes  int // What they cost.
+	gone   bool
 }
 
-// find is where a sequence is held, or would be.
-func (r *recent) find(seq uint64) (int, bool) {
-	if n := len(r.bodies); n == 0 || r.bodies[n-1].seq < seq {
-		return n, false // The usual question is about the next one.
+// find is the body of that sequence; false if it is not in the batch.
+func (b *batch) find(seq uint64) ([]byte, bool) {
+	if seq < b.deltas[0].Seq || seq > b.deltas[len(b.deltas)-1].Seq {
+		return nil, false
 	}
-	return slices.BinarySearchFunc(r.bodies, seq, func(c cached, seq uint64) int { return cmp.Compare(c.seq, seq) })
+	i, held := slices.BinarySearchFunc(b.deltas, seq, func(d Delta, seq uint64) int { return cmp.Compare(d.Seq, seq) })
+	if !held {
+		return nil, false
+	}
+	return b.deltas[i].Body, true
 }
 
-// arrival is one body in the order of the queue. What has gone since and come again is told from it by the time, unless
-// both happened at once; then the later one goes in the place of the earlier.
-type arrival struct {
-	of  *recent
-	seq uint64
-	at  Instant
+// find is the body of that sequence, the latest if it came twice.
+func (r *recent) find(seq uint64) ([]byte, bool) {
+	for _, b := range slices.Backward(r.batches) {
+		if body, held := b.find(seq); held {
+			return body, true
+		}
+	}
+	return nil, false
 }
 
-// cost is what a body counts in the cache: its bytes, and about as many as its entries in the index and queue take.
+// cost is what a body counts in the cache: its bytes, and about as many as the rest of it takes.
 func cost(body []byte) int { return len(body) + 64 }
 
-// add keeps copies of the frame's bodies, in one piece: the originals are parts of whole packets, which would be kept
-// alive.
+// batches is how many batches the cache holds at least, when it is full.
+const batches = 8
+
+// add keeps copies of the frame's bodies: the originals are parts of whole packets, which would be kept alive.
 func (c *cache) add(now Instant, f Frame) {
 	r := c.by[f.Origin]
 	if r == nil {
@@ -70,39 +82,55 @@ func (c *cache) add(now Instant, f Frame) {
 		c.by[f.Origin] = r
 	}
 	r.root = f.Root
+	for deltas := f.Deltas; len(deltas) > 0; {
+		n, bytes := 0, 0
+		for n < len(deltas) && n < c.maxDots && (n == 0 || bytes+cost(deltas[n].Body) <= c.maxBytes/batches) {
+			bytes += cost(deltas[n].Body)
+			n++
+		}
+		c.keep(r, copyOf(now, r, deltas[:n], bytes))
+		deltas = deltas[n:]
+	}
+	if len(r.batches) == 0 {
+		delete(c.by, f.Origin)
+	}
+}
+
+func copyOf(now Instant, r *recent, deltas []Delta, bytes int) *batch {
+	b := &batch{of: r, at: now, deltas: make([]Delta, len(deltas)), bytes: bytes}
+	bodies := make([]byte, 0, bytes-len(deltas)*cost(nil))
+	for i, d := range deltas {
+		start := len(bodies)
+		bodies = append(bodies, d.Body...)
+		b.deltas[i] = Delta{d.Seq, bodies[start:len(bodies):len(bodies)]}
+	}
+	return b
+}
+
+// keep takes a batch in, and as many out as it takes.
+func (c *cache) keep(r *recent, b *batch) {
+	if b.bytes > c.maxBytes {
+		return
+	}
 	if c.len == 0 {
-		c.expires = now + c.maxAge
+		c.expires = b.at + c.maxAge
 	}
-	size := 0
-	for _, d := range f.Deltas {
-		size += len(d.Body)
-	}
-	copies := make([]byte, 0, size)
-	for _, d := range f.Deltas {
-		i, held := r.find(d.Seq)
-		if held || cost(d.Body) > c.maxBytes {
-			continue
-		}
-		start := len(copies)
-		copies = append(copies, d.Body...)
-		r.bodies = slices.Insert(r.bodies, i, cached{d.Seq, copies[start:len(copies):len(copies)], now})
-		r.oldest = append(r.oldest, d.Seq)
-		r.head = max(r.head, d.Seq)
-		c.queue = append(c.queue, arrival{r, d.Seq, now})
-		c.len++
-		c.bytes += cost(d.Body)
-		if len(r.oldest) > c.maxDots {
-			c.forget(r)
-		}
+	r.batches = append(r.batches, b)
+	r.dots += len(b.deltas)
+	r.head = max(r.head, b.deltas[len(b.deltas)-1].Seq)
+	c.queue = append(c.queue, b)
+	c.len += len(b.deltas)
+	c.bytes += b.bytes
+	for r.dots > c.maxDots {
+		c.forget(r)
+		c.stale++
 	}
 	for c.bytes > c.maxBytes {
 		c.shift()
 	}
-	if len(r.oldest) == 0 {
-		delete(c.by, f.Origin)
-	}
-	if len(c.queue) > 2*c.len+64 {
-		c.queue = slices.DeleteFunc(c.queue, func(a arrival) bool { return !c.held(a) })
+	if c.stale > len(c.queue)/2+64 {
+		c.queue = slices.DeleteFunc(c.queue, func(b *batch) bool { return b.gone })
+		c.stale = 0
 	}
 }
 
@@ -119,49 +147,41 @@ func (c *cache) expire(now Instant) {
 	}
 }
 
-// shift takes the front off the queue, and what it names out of the cache unless it has gone already.
+// shift takes the front off the queue, and out of the cache unless it has gone already.
 func (c *cache) shift() {
-	a := c.queue[0]
-	c.queue[0] = arrival{}
+	b := c.queue[0]
+	c.queue[0] = nil
 	c.queue = c.queue[1:]
-	if c.held(a) {
+	if b.gone {
+		c.stale--
+	} else {
 		// The queue restricted to one origin is that origin's order, so this is its oldest.
-		c.forget(a.of)
+		c.forget(b.of)
 	}
 	if len(c.queue) == 0 {
 		c.queue = nil
 	}
 }
 
-// forget drops the oldest body of an origin, and the origin with its last one.
+// forget drops the oldest batch of an origin, and the origin with its last one.
 func (c *cache) forget(r *recent) {
-	i, _ := r.find(r.oldest[0])
-	r.oldest = r.oldest[1:]
-	c.bytes -= cost(r.bodies[i].body)
-	c.len--
-	if i == 0 { // The usual case: they came in order.
-		r.bodies[0] = cached{}
-		r.bodies = r.bodies[1:]
-	} else {
-		r.bodies = slices.Delete(r.bodies, i, i+1)
-	}
-	if len(r.bodies) == 0 {
+	b := r.batches[0]
+	r.batches[0] = nil
+	r.batches = r.batches[1:]
+	b.gone = true
+	r.dots -= len(b.deltas)
+	c.len -= len(b.deltas)
+	c.bytes -= b.bytes
+	if len(r.batches) == 0 {
+		r.batches = nil
 		delete(c.by, r.origin)
 	}
-}
-
-// held reports whether what arrived then is still here.
-func (c *cache) held(a arrival) bool {
-	i, held := a.of.find(a.seq)
-	return held && a.of.bodies[i].at == a.at
 }
 
 // body is the cached record with this dot.
 func (c *cache) body(d causal.Dot) ([]byte, bool) {
 	if r := c.by[d.Origin]; r != nil {
-		if i, held := r.find(d.Seq); held {
-			return r.bodies[i].body, true
-		}
+		return r.find(d.Seq)
 	}
 	return nil, false
 }
@@ -182,12 +202,13 @@ func (c *cache) newest(o causal.Origin, limit uint64) causal.Range {
 		return causal.Range{}
 	}
 	run := causal.Range{First: r.head, Last: r.head}
-	i, held := r.find(r.head)
-	if !held {
+	if _, held := r.find(r.head); !held {
 		return causal.Range{}
 	}
-	for i > 0 && run.Last-run.First+1 < limit && r.bodies[i-1].seq == run.First-1 {
-		i--
+	for run.Last-run.First+1 < limit {
+		if _, held := r.find(run.First - 1); !held {
+			break
+		}
 		run.First--
 	}
 	return run

@@ -2,7 +2,6 @@ package spread
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -141,25 +140,31 @@ func TestCacheKeepsTheNewestWithinItsBounds(t *testing.T) {
 		for range rapid.IntRange(1, 100).Draw(t, "adds") {
 			now += Instant(rapid.IntRange(0, 30).Draw(t, "pause"))
 			o := causal.Origin{Node: strconv.Itoa(rapid.IntRange(0, 3).Draw(t, "origin"))}
-			seq := rapid.Uint64Range(1, 30).Draw(t, "seq")
-			body := make([]byte, rapid.IntRange(0, 300).Draw(t, "length"))
-			c.add(now, Frame{Origin: o, Deltas: []Delta{{seq, body}}})
-			if _, held := c.body(causal.Dot{Origin: o, Seq: seq}); !held && cost(body) <= c.maxBytes {
-				t.Fatalf("the newest, of %d bytes, is not held", len(body))
+			var deltas []Delta
+			for seq := uint64(0); len(deltas) == 0 || len(deltas) < 12 && rapid.Bool().Draw(t, "more"); {
+				seq += rapid.Uint64Range(1, 10).Draw(t, "step")
+				deltas = append(deltas, Delta{seq, bytes.Repeat([]byte{byte(now)}, rapid.IntRange(0, 300).Draw(t, "length"))})
+			}
+			c.add(now, Frame{Origin: o, Deltas: deltas})
+			last := deltas[len(deltas)-1]
+			body, held := c.body(causal.Dot{Origin: o, Seq: last.Seq})
+			if fits := cost(last.Body) <= c.maxBytes; held && fits && !bytes.Equal(body, last.Body) || !held && fits {
+				t.Fatalf("the newest, of %d bytes, is not held, or not with its body", len(last.Body))
 			}
 			c.expire(now)
-			n, bytes := 0, 0
+			n, size, stale := 0, 0, 0
 			for o, r := range c.by {
-				n += len(r.oldest)
-				if !slices.IsSortedFunc(r.bodies, func(a, b cached) int { return cmp.Compare(a.seq, b.seq) }) {
-					t.Fatalf("%v: bodies are out of order", o)
+				dots := 0
+				for _, b := range r.batches {
+					dots += len(b.deltas)
+					for _, d := range b.deltas {
+						size += cost(d.Body)
+					}
 				}
-				if len(r.oldest) == 0 || len(r.oldest) != len(r.bodies) || len(r.oldest) > c.maxDots {
-					t.Fatalf("%v: %d in order, %d bodies", o, len(r.oldest), len(r.bodies))
+				if dots == 0 || dots != r.dots || dots > c.maxDots || r.origin != o {
+					t.Fatalf("%v: %d dots in batches, %d counted", o, dots, r.dots)
 				}
-				for _, b := range r.bodies {
-					bytes += cost(b.body)
-				}
+				n += dots
 				if run := c.newest(o, 4); run.Last != 0 {
 					for s := run.First; s <= run.Last; s++ {
 						if _, held := c.body(causal.Dot{Origin: o, Seq: s}); !held {
@@ -168,8 +173,13 @@ func TestCacheKeepsTheNewestWithinItsBounds(t *testing.T) {
 					}
 				}
 			}
-			if n != c.len || bytes != c.bytes || bytes > c.maxBytes || len(c.queue) > 2*n+65 {
-				t.Fatalf("%d and %d bytes, counted %d and %d; queue of %d", n, bytes, c.len, c.bytes, len(c.queue))
+			for _, b := range c.queue {
+				if b.gone {
+					stale++
+				}
+			}
+			if n != c.len || size != c.bytes || size > c.maxBytes || stale != c.stale || len(c.queue) > 2*n+130 {
+				t.Fatalf("%d and %d bytes, counted %d and %d; queue of %d, %d of them stale", n, size, c.len, c.bytes, len(c.queue), stale)
 			}
 		}
 		for range 3 {

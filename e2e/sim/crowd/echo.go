@@ -33,7 +33,7 @@ type pool struct {
 
 // cacheBytes bounds each echo's cache of recent bodies, a sixteenth of the default: a thousand caches have to fit. What has
 // gone from it is answered from the pool, as a node does from its catalog.
-const cacheBytes = 256 << 10
+const cacheBytes = 64 << 10
 
 func newEcho(id, zone string, incarnation uint64, p *pool, r *rand.Rand, at muster.Moment) (*echo, error) {
 	e := &echo{id: id, zone: zone, pool: p}

@@ -1,0 +1,74 @@
+package catalog
+
+import (
+	"hash/maphash"
+	"maps"
+	"slices"
+)
+
+// Sharing lets instances that say the same hold it once: the metadata, ports, attributes and tags of a fleet are mostly
+// those of its few versions, and a small map costs several hundred bytes. It remembers a bounded number of the sets that
+// it has seen, and forgets all of them when there are too many; what has been shared stays shared.
+//
+// It is the writer's, like the catalog or decoder that owns it: not safe for concurrent use. The zero Sharing is ready.
+type Sharing struct {
+	seed  maphash.Seed
+	texts map[uint64]map[string]string
+	ports map[uint64]map[string]int
+	tags  map[uint64][]string
+}
+
+// maxShared is how many sets of each kind are remembered.
+const maxShared = 4096
+
+// Instance replaces the maps and the tags of an instance by equal ones of an earlier instance, where there are any. The
+// instance must not be visible to anyone else yet, and its maps and tags must not be changed afterwards.
+func (s *Sharing) Instance(i *Instance) {
+	if s.texts == nil {
+		s.seed = maphash.MakeSeed()
+		s.texts, s.ports, s.tags = make(map[uint64]map[string]string), make(map[uint64]map[string]int), make(map[uint64][]string)
+	}
+	if len(i.Metadata) > 0 {
+		i.Metadata = shared(s.texts, s.hashTexts(i.Metadata), i.Metadata, maps.Equal)
+	}
+	if len(i.Attributes) > 0 {
+		i.Attributes = shared(s.texts, s.hashTexts(i.Attributes), i.Attributes, maps.Equal)
+	}
+	if len(i.Ports) > 0 {
+		var h uint64
+		for name, port := range i.Ports {
+			h += maphash.Comparable(s.seed, struct {
+				name string
+				port int
+			}{name, port})
+		}
+		i.Ports = shared(s.ports, h, i.Ports, maps.Equal)
+	}
+	if len(i.Tags) > 0 {
+		var h uint64
+		for _, tag := range i.Tags {
+			h = h*31 + maphash.String(s.seed, tag)
+		}
+		i.Tags = shared(s.tags, h, i.Tags, slices.Equal)
+	}
+}
+
+// hashTexts does not depend on the order of the map.
+func (s *Sharing) hashTexts(m map[string]string) (h uint64) {
+	for k, v := range m {
+		h += maphash.Comparable(s.seed, [2]string{k, v})
+	}
+	return h
+}
+
+// shared is the set that was seen under that hash, if it is equal to set; else set, which is seen from now on.
+func shared[S any](seen map[uint64]S, hash uint64, set S, equal func(a, b S) bool) S {
+	if old, ok := seen[hash]; ok && equal(old, set) {
+		return old
+	}
+	if len(seen) >= maxShared {
+		clear(seen)
+	}
+	seen[hash] = set
+	return set
+}
