@@ -42,7 +42,10 @@ func (n *Node) Put(ctx context.Context, inst Instance) (stored InstanceDetail, c
 }
 
 func (n *Node) register(ctx context.Context, inst Instance, embedded bool) (stored *Instance, created bool, err error) {
-	own := inst.Clone() // The caller keeps its maps.
+	own := &inst
+	if embedded {
+		own = inst.Clone() // It may have to wait, and the caller keeps its maps.
+	}
 	err = n.write(ctx, func(r *Replica, at Moment) (err error) {
 		stored, created, err = r.Register(at, own, embedded)
 		return err

@@ -9,7 +9,8 @@ import (
 	"github.com/musterhq/muster/catalog/causal"
 )
 
-// Register takes a registration. The instance belongs to the replica afterwards. embedded says that it lives in this
+// Register takes a registration. The instance belongs to the replica afterwards; its maps and slices do only if it is
+// embedded. embedded says that it lives in this
 // process, which renews it by living. The error is an *InvalidError; then nothing has changed.
 func (r *Replica) Register(at Moment, inst *Instance, embedded bool) (stored *Instance, created bool, err error) {
 	if err := inst.Complete(); err != nil {

@@ -77,6 +77,7 @@ func New(cfg Config, at Moment) *Catalog {
 		idle:     make(map[causal.Origin]time.Duration),
 		pruned:   make(map[causal.Origin]time.Duration),
 		history:  history{limit: cfg.History},
+		sharing:  Sharing{Copy: true},
 	}
 	c.changed.Store(&notice{})
 	c.none.Store(&View{})
@@ -102,9 +103,10 @@ func (c *Catalog) Rebirth(o causal.Origin, at Moment) {
 func (c *Catalog) Self() causal.Origin { return c.self }
 
 // Register writes a registration: a new instance, or another body for one that is there. The instance must be complete
-// (see Instance.Complete) and belongs to the catalog afterwards, its maps and tags included: they may be shared with equal
-// ones. Needs the writer's lock.
+// (see Instance.Complete) and belongs to the catalog afterwards; its maps and tags stay the caller's: they are copied, or
+// equal ones shared. Needs the writer's lock.
 func (c *Catalog) Register(at Moment, inst *Instance) *Record {
+	inst.Checks = slices.Clone(inst.Checks)
 	c.sharing.Instance(inst)
 	if s := c.services.get(ServiceKey{inst.Namespace, inst.Service}); s != nil {
 		inst.Namespace, inst.Service = s.key.Namespace, s.key.Service // Equal, but held once.

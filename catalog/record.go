@@ -94,19 +94,20 @@ func (s *slots) instance() *Instance {
 	if reg == nil {
 		return nil
 	}
+	lease, over := s.live(KindLease), s.live(KindOverride)
+	if lease != nil && !lease.Stamp.Wins(reg.Stamp) {
+		lease = nil
+	}
+	if lease == nil && over == nil {
+		return reg.Registration
+	}
 	i := *reg.Registration
-	changed := false
-	if lease := s.live(KindLease); lease != nil && lease.Stamp.Wins(reg.Stamp) {
+	if lease != nil {
 		l := lease.Lease
 		i.Home, i.Status, i.Preserved, i.LastRenewal = l.Home, l.Status, l.Preserved, l.LastRenewal
-		changed = true
 	}
-	if over := s.live(KindOverride); over != nil {
+	if over != nil {
 		i.reported, i.Status, i.Override = i.Status, over.Override, over.Override
-		changed = true
-	}
-	if !changed {
-		return reg.Registration
 	}
 	return &i
 }

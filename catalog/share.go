@@ -12,6 +12,9 @@ import (
 //
 // It is the writer's, like the catalog or decoder that owns it: not safe for concurrent use. The zero Sharing is ready.
 type Sharing struct {
+	// Copy says that instances come with maps and tags that stay someone else's: what is seen for the first time is copied.
+	Copy bool
+
 	seed  maphash.Seed
 	texts map[uint64]map[string]string
 	ports map[uint64]map[string]int
@@ -22,19 +25,25 @@ type Sharing struct {
 const maxShared = 4096
 
 // Instance replaces the maps and the tags of an instance by equal ones of an earlier instance, where there are any. The
-// instance must not be visible to anyone else yet, and its maps and tags must not be changed afterwards.
+// instance must not be visible to anyone else yet; without Copy, its maps and tags must not be changed afterwards.
 func (s *Sharing) Instance(i *Instance) {
 	if s.texts == nil {
 		s.seed = maphash.MakeSeed()
 		s.texts, s.ports, s.tags = make(map[uint64]map[string]string), make(map[uint64]map[string]int), make(map[uint64][]string)
 	}
-	if len(i.Metadata) > 0 {
-		i.Metadata = shared(s.texts, s.hashTexts(i.Metadata), i.Metadata, maps.Equal)
+	if len(i.Metadata) == 0 {
+		i.Metadata = nil
+	} else {
+		i.Metadata = shared(s, s.texts, s.hashTexts(i.Metadata), i.Metadata, maps.Equal, maps.Clone)
 	}
-	if len(i.Attributes) > 0 {
-		i.Attributes = shared(s.texts, s.hashTexts(i.Attributes), i.Attributes, maps.Equal)
+	if len(i.Attributes) == 0 {
+		i.Attributes = nil
+	} else {
+		i.Attributes = shared(s, s.texts, s.hashTexts(i.Attributes), i.Attributes, maps.Equal, maps.Clone)
 	}
-	if len(i.Ports) > 0 {
+	if len(i.Ports) == 0 {
+		i.Ports = nil
+	} else {
 		var h uint64
 		for name, port := range i.Ports {
 			h += maphash.Comparable(s.seed, struct {
@@ -42,14 +51,16 @@ func (s *Sharing) Instance(i *Instance) {
 				port int
 			}{name, port})
 		}
-		i.Ports = shared(s.ports, h, i.Ports, maps.Equal)
+		i.Ports = shared(s, s.ports, h, i.Ports, maps.Equal, maps.Clone)
 	}
-	if len(i.Tags) > 0 {
+	if len(i.Tags) == 0 {
+		i.Tags = nil
+	} else {
 		var h uint64
 		for _, tag := range i.Tags {
 			h = h*31 + maphash.String(s.seed, tag)
 		}
-		i.Tags = shared(s.tags, h, i.Tags, slices.Equal)
+		i.Tags = shared(s, s.tags, h, i.Tags, slices.Equal, slices.Clone)
 	}
 }
 
@@ -62,12 +73,15 @@ func (s *Sharing) hashTexts(m map[string]string) (h uint64) {
 }
 
 // shared is the set that was seen under that hash, if it is equal to set; else set, which is seen from now on.
-func shared[S any](seen map[uint64]S, hash uint64, set S, equal func(a, b S) bool) S {
+func shared[S any](s *Sharing, seen map[uint64]S, hash uint64, set S, equal func(a, b S) bool, clone func(S) S) S {
 	if old, ok := seen[hash]; ok && equal(old, set) {
 		return old
 	}
 	if len(seen) >= maxShared {
 		clear(seen)
+	}
+	if s.Copy {
+		set = clone(set)
 	}
 	seen[hash] = set
 	return set

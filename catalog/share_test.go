@@ -57,3 +57,14 @@ func TestEqualSetsAreHeldOnce(t *testing.T) {
 		t.Error("what was shared has changed")
 	}
 }
+
+func TestMapsThatStayTheCallersAreCopied(t *testing.T) {
+	s := catalog.Sharing{Copy: true}
+	i := &catalog.Instance{Metadata: map[string]string{"version": "1"}, Ports: map[string]int{}, Tags: []string{"a"}}
+	metadata, ports, tags := i.Metadata, i.Ports, i.Tags
+	s.Instance(i)
+	metadata["version"], ports["late"], tags[0] = "2", 1, "b"
+	if i.Metadata["version"] != "1" || len(i.Ports) != 0 || i.Tags[0] != "a" {
+		t.Fatalf("what the caller does with its maps shows: %v %v %v", i.Metadata, i.Ports, i.Tags)
+	}
+}

@@ -79,7 +79,7 @@ func (i *Instance) validate() error {
 	v.name("address", i.Address, true)
 	if i.Address != "" && strings.ContainsAny(i.Address, "/ ") {
 		v.bad("address", "must be a host name or an IP address without scheme, port or path, not %q", i.Address)
-	} else if _, err := netip.ParseAddrPort(i.Address); err == nil {
+	} else if strings.Contains(i.Address, ":") && hasPort(i.Address) {
 		v.bad("address", "must not hold a port, as in %q: give it in port", i.Address)
 	}
 	switch {
@@ -100,6 +100,10 @@ func (i *Instance) validate() error {
 	}
 	v.count("tags", len(i.Tags), MaxTags)
 	for n, tag := range i.Tags {
+		if isName(tag) { // Names of fields are put together only for those at fault.
+			v.bytes += len(tag)
+			continue
+		}
 		v.name("tags["+strconv.Itoa(n)+"]", tag, true)
 	}
 	v.count("ports", len(i.Ports), MaxTags)
@@ -110,15 +114,9 @@ func (i *Instance) validate() error {
 		}
 	}
 	v.count("metadata", len(i.Metadata), MaxMetadata)
-	for _, key := range slices.Sorted(maps.Keys(i.Metadata)) {
-		v.name("metadata", key, true)
-		v.text("metadata."+key, i.Metadata[key], MaxValueBytes)
-	}
+	v.texts("metadata", i.Metadata)
 	v.count("attributes", len(i.Attributes), MaxAttributes)
-	for _, key := range slices.Sorted(maps.Keys(i.Attributes)) {
-		v.name("attributes", key, true)
-		v.text("attributes."+key, i.Attributes[key], MaxValueBytes)
-	}
+	v.texts("attributes", i.Attributes)
 	v.count("checks", len(i.Checks), MaxChecks)
 	for n, c := range i.Checks {
 		v.check("checks["+strconv.Itoa(n)+"]", c)
@@ -130,6 +128,11 @@ func (i *Instance) validate() error {
 		return nil
 	}
 	return &InvalidError{Fields: v.fields}
+}
+
+func hasPort(address string) bool {
+	_, err := netip.ParseAddrPort(address)
+	return err == nil
 }
 
 type validator struct {
@@ -158,6 +161,28 @@ func (v *validator) text(field, s string, limit int) {
 	}
 	if !utf8.ValidString(s) {
 		v.bad(field, "must be valid UTF-8")
+	}
+}
+
+// isName reports whether name has nothing to say about s.
+func isName(s string) bool {
+	return s != "" && len(s) <= MaxNameBytes && utf8.ValidString(s) && strings.IndexFunc(s, unicode.IsControl) < 0
+}
+
+// texts checks a map of names to values, in order if there is something to say about it.
+func (v *validator) texts(field string, m map[string]string) {
+	bytes, good := 0, true
+	for key, value := range m {
+		bytes += len(key) + len(value)
+		good = good && isName(key) && len(value) <= MaxValueBytes && utf8.ValidString(value)
+	}
+	if good {
+		v.bytes += bytes
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		v.name(field, key, true)
+		v.text(field+"."+key, m[key], MaxValueBytes)
 	}
 }
 

@@ -34,23 +34,25 @@ func isJSON(media string) bool {
 		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
 }
 
-// object is the members of a JSON object. Members that are null count as not given.
-func object(body []byte) (map[string]json.RawMessage, error) {
-	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, newProblem(codeMalformed, "the body is empty; it has to be a JSON object")
-	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(body, &members); err != nil {
-		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-			line, column := position(body, syntax.Offset)
-			return nil, newProblem(codeMalformed, fmt.Sprintf("line %d, column %d (offset %d): %v", line, column, syntax.Offset, err))
+// object checks that a body is a JSON object. The error says what it is instead, or where it is no JSON.
+func object(body []byte) error {
+	switch {
+	case len(bytes.TrimSpace(body)) == 0:
+		return newProblem(codeMalformed, "the body is empty; it has to be a JSON object")
+	case !json.Valid(body):
+		var v any
+		syntax, ok := errors.AsType[*json.SyntaxError](json.Unmarshal(body, &v))
+		if !ok {
+			return newProblem(codeMalformed, "the body is not JSON")
 		}
-		return nil, newProblem(codeMalformed, "the body must be a JSON object, not "+typeName(body))
+		line, column := position(body, syntax.Offset)
+		return newProblem(codeMalformed, fmt.Sprintf("line %d, column %d (offset %d): %v", line, column, syntax.Offset, syntax))
+	case isNull(body):
+		return newProblem(codeMalformed, "the body must be a JSON object, not null")
+	case typeName(body) != "an object":
+		return newProblem(codeMalformed, "the body must be a JSON object, not "+typeName(body))
 	}
-	if members == nil {
-		return nil, newProblem(codeMalformed, "the body must be a JSON object, not null")
-	}
-	return members, nil
+	return nil
 }
 
 // position is the line and column, from 1, of the last byte that was read before a syntax error.
@@ -103,18 +105,17 @@ func (d *decoder) err() error {
 	return fieldProblem(codeField, d.fields)
 }
 
-// each calls take for every member that is not null, in the order of the names, so that errors are the same each time.
-func each(members map[string]json.RawMessage, take func(name string, raw json.RawMessage)) {
-	names := make([]string, 0, len(members))
-	for name, raw := range members {
-		if !isNull(raw) {
-			names = append(names, name)
+// each calls take for every member of an object that is not null, in the order of the names. Null counts as not given.
+// It reports whether raw, which is valid JSON, is an object.
+func each(raw []byte, take func(name string, raw json.RawMessage)) bool {
+	var room [usualMembers]member
+	members, ok := membersOf(raw, room[:])
+	for _, m := range members {
+		if !isNull(m.value) {
+			take(m.name, m.value)
 		}
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		take(name, members[name])
-	}
+	return ok
 }
 
 func (d *decoder) string(field string, raw json.RawMessage) string {
@@ -167,21 +168,19 @@ func (d *decoder) duration(field string, raw json.RawMessage) (v time.Duration) 
 }
 
 func (d *decoder) array(field string, raw json.RawMessage, take func(field string, raw json.RawMessage)) {
-	var items []json.RawMessage
-	if json.Unmarshal(raw, &items) != nil {
+	items, ok := itemsOf(raw)
+	if !ok {
 		d.bad(field, "must be an array, not %s", typeName(raw))
 	}
 	for i, item := range items {
-		take(fmt.Sprintf("%s[%d]", field, i), item)
+		take(field+"["+strconv.Itoa(i)+"]", item)
 	}
 }
 
 func (d *decoder) object(field string, raw json.RawMessage, take func(name string, raw json.RawMessage)) {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(raw, &members) != nil {
+	if !each(raw, take) {
 		d.bad(field, "must be an object, not %s", typeName(raw))
 	}
-	each(members, take)
 }
 
 func (d *decoder) status(field string, raw json.RawMessage) muster.Status {

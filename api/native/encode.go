@@ -38,15 +38,8 @@ func appendInstance(b []byte, inst *muster.Instance, lastRenewal time.Time, inde
 		}
 		b = append(b, ']')
 	}
-	if len(inst.Metadata) > 0 {
-		b = append(b, `,"metadata":{`...)
-		for i, key := range slices.Sorted(maps.Keys(inst.Metadata)) {
-			b = appendComma(b, i)
-			b = append(appendString(b, key), ':')
-			b = appendString(b, inst.Metadata[key])
-		}
-		b = append(b, '}')
-	}
+	b = appendTexts(b, "metadata", inst.Metadata)
+	b = appendTexts(b, "attributes", inst.Attributes)
 	b = appendOptional(b, "zone", inst.Zone)
 	b = append(b, `,"weight":`...)
 	b = strconv.AppendInt(b, int64(inst.Weight), 10)
@@ -71,6 +64,19 @@ func appendInstance(b []byte, inst *muster.Instance, lastRenewal time.Time, inde
 	if index != 0 {
 		b = append(b, `,"index":`...)
 		b = strconv.AppendUint(b, uint64(index), 10)
+	}
+	return append(b, '}')
+}
+
+// appendTexts appends a further member that is an object of strings, unless it is empty.
+func appendTexts(b []byte, name string, texts map[string]string) []byte {
+	if len(texts) == 0 {
+		return b
+	}
+	b = append(append(append(b, `,"`...), name...), `":{`...)
+	for i, key := range slices.Sorted(maps.Keys(texts)) {
+		b = append(appendString(appendComma(b, i), key), ':')
+		b = appendString(b, texts[key])
 	}
 	return append(b, '}')
 }

@@ -39,12 +39,11 @@ func (a *API) override(w http.ResponseWriter, r *http.Request, status muster.Sta
 }
 
 func decodeStatus(body []byte) (status muster.Status, err error) {
-	members, err := object(body)
-	if err != nil {
+	if err := object(body); err != nil {
 		return status, err
 	}
 	var d decoder
-	each(members, func(name string, raw json.RawMessage) {
+	each(body, func(name string, raw json.RawMessage) {
 		if name == "status" {
 			status = d.status(name, raw)
 		} else {
@@ -80,20 +79,19 @@ func (a *API) patchMetadata(w http.ResponseWriter, r *http.Request) error {
 }
 
 func decodePatch(body []byte) (map[string]*string, error) {
-	members, err := object(body)
-	if err != nil {
+	if err := object(body); err != nil {
 		return nil, err
 	}
 	var d decoder
+	members, _ := membersOf(body, nil)
 	patch := make(map[string]*string, len(members))
-	for key, raw := range members {
-		if isNull(raw) {
-			patch[key] = nil
+	for _, m := range members {
+		if isNull(m.value) {
+			patch[m.name] = nil
+			continue
 		}
+		value := d.string("metadata."+m.name, m.value)
+		patch[m.name] = &value
 	}
-	each(members, func(key string, raw json.RawMessage) {
-		value := d.string("metadata."+key, raw)
-		patch[key] = &value
-	})
 	return patch, d.err()
 }

@@ -56,13 +56,12 @@ var answered = []string{"datacenter", "home", "override", "preserved", "register
 // decodeRegistration is the instance that a body describes. namespace is what the query says, empty if nothing. The
 // error is a *Problem that names every field at fault, those too that the node would refuse.
 func decodeRegistration(body []byte, namespace string) (inst muster.Instance, err error) {
-	members, err := object(body)
-	if err != nil {
+	if err := object(body); err != nil {
 		return inst, err
 	}
 	var d decoder
 	inst.Namespace = namespace
-	each(members, func(name string, raw json.RawMessage) {
+	each(body, func(name string, raw json.RawMessage) {
 		switch name {
 		case "namespace":
 			inst.Namespace = d.string(name, raw)
@@ -85,6 +84,9 @@ func decodeRegistration(body []byte, namespace string) (inst muster.Instance, er
 		case "metadata":
 			inst.Metadata = map[string]string{}
 			d.object(name, raw, func(key string, raw json.RawMessage) { inst.Metadata[key] = d.string(name+"."+key, raw) })
+		case "attributes":
+			inst.Attributes = map[string]string{}
+			d.object(name, raw, func(key string, raw json.RawMessage) { inst.Attributes[key] = d.string(name+"."+key, raw) })
 		case "zone":
 			inst.Zone = d.string(name, raw)
 		case "weight":

@@ -31,12 +31,11 @@ func (a *API) shortRegister(w http.ResponseWriter, r *http.Request) error {
 }
 
 func decodeShort(body []byte) (inst muster.Instance, err error) {
-	members, err := object(body)
-	if err != nil {
+	if err := object(body); err != nil {
 		return inst, err
 	}
 	var d decoder
-	each(members, func(name string, raw json.RawMessage) {
+	each(body, func(name string, raw json.RawMessage) {
 		switch name {
 		case "id":
 			inst.ID = d.string(name, raw)
