@@ -36,6 +36,7 @@ lint: $(BIN)/golangci-lint ## Vet and lint (PKG).
 tidy-check: ## Fail if a go.mod or go.sum is not tidy.
 	go mod tidy -diff
 	go -C .ci/tools mod tidy -diff
+	go -C e2e/interop/goclients mod tidy -diff
 
 test: ## Run the tests with the race detector (PKG).
 	go test -race $(PKG)
@@ -60,6 +61,7 @@ bench-cmp: $(BIN)/benchstat ## Compare the benchmarks of this tree with those of
 	$(BIN)/benchstat .ci/bench/base.txt .ci/bench/work.txt
 
 e2e: ## Run the end-to-end tests; a tool that is missing is a failure, not a skip.
+	bash .ci/interop
 	MUSTER_REQUIRE_ALL=1 go test -race ./e2e/...
 
 clean: ## Remove what these targets made, but no Go cache.

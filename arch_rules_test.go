@@ -97,10 +97,12 @@ var rules = []rule{
 		find:    func(s source) []ast.Node { return imports(s, "sync") },
 	},
 	{
-		name:    "no sleep outside a synctest bubble",
-		why:     "a sleeping test is slow, or flaky, or both, and a sleeping program cannot be stopped; wait for an event, or inside a call of synctest.Test, or in a helper of tests that only such calls run",
-		applies: func(s source) bool { return !within(s.folder(), []string{"e2e/proc/...", "gossip/gossiptest"}) },
-		find:    sleeps,
+		name: "no sleep outside a synctest bubble",
+		why:  "a sleeping test is slow, or flaky, or both, and a sleeping program cannot be stopped; wait for an event, or inside a call of synctest.Test, or in a helper of tests that only such calls run",
+		applies: func(s source) bool {
+			return !within(s.folder(), []string{"e2e/proc/...", "e2e/interop/...", "gossip/gossiptest"})
+		},
+		find: sleeps,
 	},
 }
 

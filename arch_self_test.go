@@ -142,6 +142,7 @@ func TestEachSourceRuleFindsItsBreachesAndNothingElse(t *testing.T) {
 		},
 		{"a packet that travels is a sleep", "gossip/gossiptest/a.go", "import \"time\"\nfunc f() { time.Sleep(1) }", nil},
 		{"sleep between processes", "e2e/proc/a_test.go", "import \"time\"\nfunc f() { time.Sleep(1) }", nil},
+		{"sleep between real clients", "e2e/interop/a_test.go", "import \"time\"\nfunc f() { time.Sleep(1) }", nil},
 		{"sleep elsewhere in e2e", "e2e/bubble/a_test.go", "import \"time\"\nfunc f() { time.Sleep(1) }", []string{"2 " + sleep}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

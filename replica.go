@@ -282,6 +282,9 @@ func (r *Replica) wrote(rec *catalog.Record) { r.written = append(r.written, rec
 func (r *Replica) pushWritten() {
 	recs := r.written
 	r.written = nil
+	if len(r.peers.up) == 0 {
+		return // Nobody to tell; who comes up later learns it all by a sync.
+	}
 	for len(recs) > 0 {
 		o := recs[0].Stamp.Dot.Origin
 		var deltas []spread.Delta

@@ -5,7 +5,8 @@
 // up. Nothing here decides anything: requests are decoded, put to the node, and answered in the words of the protocol.
 // What the protocols share is around them and not in them: request ids, recovery from panics, metrics, the refusal of
 // writes that a page of another origin makes a browser send, the health endpoints, and the OpenAPI document, which a
-// test holds against the routes that there are and against what they answer.
+// test holds against the routes that there are and against what they answer. Eureka's protocol is not in that document: it
+// is Eureka's, and its requests are taken before there are routes.
 //
 //	node, err := muster.Start(ctx, muster.Config{})
 //	if err != nil { ... }

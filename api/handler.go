@@ -5,12 +5,14 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/musterhq/muster/api/eureka"
 	"github.com/musterhq/muster/api/native"
 	"github.com/musterhq/muster/api/ui"
 )
 
 // Node is what the protocols need of a node, all of them together: *muster.Node, or a double in tests.
 type Node interface {
+	eureka.Node
 	native.Node
 	ui.Node
 }
@@ -41,6 +43,7 @@ func NewHandler(node Node, cfg Config) http.Handler { return newServer(node, cfg
 type server struct {
 	node    Node
 	mux     *http.ServeMux
+	eureka  *eureka.API
 	log     *slog.Logger
 	ids     *requestIDs
 	origins *http.CrossOriginProtection
@@ -64,6 +67,8 @@ func newServer(node Node, cfg Config) *server {
 	})
 	s.metrics = newMetrics(node, nat.Waiting)
 	nat.Mount(s.handle)
+	s.eureka = eureka.New(node, eureka.Config{Logger: s.log, MaxBodyBytes: cfg.MaxBodyBytes})
+	s.eureka.Mount(s.instrument)
 	ui.New(node).Mount(s.handle)
 	s.handle("GET", "/healthz", http.HandlerFunc(healthz))
 	s.handle("GET", "/readyz", http.HandlerFunc(s.readyz))

@@ -58,6 +58,37 @@ func TestPanicIsAnsweredLoggedAndSurvived(t *testing.T) {
 	}
 }
 
+// Clients of Eureka are served before the mux, which would redirect them, are counted like all others, and never get the
+// body of an error, whoever refuses them.
+func TestEurekasClientsAreServedBeforeTheMux(t *testing.T) {
+	t.Parallel()
+	h := NewHandler(panicking{apitest.New()}, Config{})
+	for _, c := range []struct {
+		method, target string
+		status         int
+	}{
+		{http.MethodGet, "/eureka//v2///apps/", 200},
+		{http.MethodGet, "//v2/apps", 200},
+		{http.MethodGet, "/eureka/status", 500},
+		{http.MethodGet, "/eureka", 404},
+		{http.MethodGet, "/eureka/v2/apps/X/../Y", 404},
+		{http.MethodDelete, "/eureka/apps/X/Y", 403},
+	} {
+		req := httptest.NewRequestWithContext(t.Context(), c.method, c.target, nil)
+		if c.status == 403 {
+			req.Header.Set("Sec-Fetch-Site", "cross-site")
+		}
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, req)
+		if rec.Code != c.status || c.status != 200 && (rec.Body.Len() > 0 || rec.Header().Get("Content-Length") != "0") {
+			t.Errorf("%s %s: %d %q, want %d", c.method, c.target, rec.Code, rec.Body, c.status)
+		}
+	}
+	if got := scrape(t, h); !strings.Contains(got, `muster_http_requests_total{code="200",method="GET",route="/eureka/apps"} 2`) {
+		t.Error("the requests are not counted by their operations")
+	}
+}
+
 func TestPanicAfterTheAnswerBeganClosesTheConnection(t *testing.T) {
 	t.Parallel()
 	s := newServer(apitest.New(), Config{})

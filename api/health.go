@@ -66,6 +66,7 @@ func front(w http.ResponseWriter, r *http.Request) {
   GET  /services                      what is registered; ?name=payments for its instances
   GET  /api/v1/watch?service=payments what changes, as it happens
 
+  /eureka/...     for clients of Eureka: set defaultZone to http://this-node/eureka/
   /api/v1/...     the whole protocol: /openapi.json describes it
   /ui/            dashboard
   /healthz, /readyz, /metrics

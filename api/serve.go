@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/musterhq/muster/api/eureka"
 	"github.com/musterhq/muster/api/native"
 )
 
@@ -15,6 +16,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h["X-Content-Type-Options"] = noSniff
 	h[headerRequestID] = s.ids.of(r)
+	if eureka.Owns(r) { // Before the mux, which redirects what has two slashes.
+		s.eureka.ServeHTTP(w, r)
+		return
+	}
 	s.mux.ServeHTTP(w, r)
 }
 
@@ -26,7 +31,7 @@ func (s *server) instrument(method, pattern string, h http.Handler) http.Handler
 		defer done(m)
 		defer s.survive(m, r)
 		if s.origins.Check(r) != nil {
-			native.CrossOrigin(r.Header.Get("Origin")).Write(m, r)
+			refuse(m, r, native.CrossOrigin(r.Header.Get("Origin")))
 			return
 		}
 		h.ServeHTTP(m, r)
@@ -48,7 +53,17 @@ func (s *server) survive(m *meter, r *http.Request) {
 	if m.code != 0 {
 		panic(http.ErrAbortHandler)
 	}
-	native.Internal().Write(m, r)
+	refuse(m, r, native.Internal())
+}
+
+// refuse answers what no protocol has come to answer: with a problem, or, to clients of Eureka, who take every body for an
+// instance, with its status alone.
+func refuse(w http.ResponseWriter, r *http.Request, p *native.Problem) {
+	if eureka.Owns(r) {
+		eureka.Refuse(w, p.Status, p.Title)
+		return
+	}
+	p.Write(w, r)
 }
 
 // meter is a response writer that remembers what the metrics need. http.ResponseController finds what is below it.

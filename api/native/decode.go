@@ -26,8 +26,17 @@ func (a *API) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 			return nil, newProblem(codeMediaType, fmt.Sprintf("the content type is %q", t))
 		}
 	}
-	return io.ReadAll(http.MaxBytesReader(w, r.Body, a.maxBody))
+	limited := http.MaxBytesReader(w, r.Body, a.maxBody)
+	if n := r.ContentLength; n > 0 && n <= min(a.maxBody, usualBody) {
+		body := make([]byte, n)
+		_, err := io.ReadFull(limited, body)
+		return body, err
+	}
+	return io.ReadAll(limited)
 }
+
+// usualBody is up to which size a body is given its room before it has come.
+const usualBody = 16 << 10
 
 func isJSON(media string) bool {
 	return media == "application/json" || media == "application/x-www-form-urlencoded" ||
@@ -175,6 +184,35 @@ func (d *decoder) array(field string, raw json.RawMessage, take func(field strin
 	for i, item := range items {
 		take(field+"["+strconv.Itoa(i)+"]", item)
 	}
+}
+
+// texts is an array of strings; the field of one at fault is named with its index. Names are put together only then.
+func (d *decoder) texts(field string, raw json.RawMessage) []string {
+	items, ok := itemsOf(raw)
+	if !ok {
+		d.bad(field, "must be an array, not %s", typeName(raw))
+		return nil
+	}
+	list := make([]string, len(items))
+	for i, item := range items {
+		if list[i], ok = text(item); !ok {
+			d.bad(field+"["+strconv.Itoa(i)+"]", "must be a string, not %s", typeName(item))
+		}
+	}
+	return list
+}
+
+// pairs is an object of strings; the field of one at fault is named with its key.
+func (d *decoder) pairs(field string, raw json.RawMessage) map[string]string {
+	m := make(map[string]string, 8) // The least that a map allocates.
+	d.object(field, raw, func(key string, raw json.RawMessage) {
+		value, ok := text(raw)
+		if !ok {
+			d.bad(field+"."+key, "must be a string, not %s", typeName(raw))
+		}
+		m[key] = value
+	})
+	return m
 }
 
 func (d *decoder) object(field string, raw json.RawMessage, take func(name string, raw json.RawMessage)) {

@@ -80,13 +80,11 @@ func decodeRegistration(body []byte, namespace string) (inst muster.Instance, er
 			inst.Ports = map[string]int{}
 			d.object(name, raw, func(port string, raw json.RawMessage) { inst.Ports[port] = d.int(name+"."+port, raw) })
 		case "tags":
-			d.array(name, raw, func(field string, raw json.RawMessage) { inst.Tags = append(inst.Tags, d.string(field, raw)) })
+			inst.Tags = d.texts(name, raw)
 		case "metadata":
-			inst.Metadata = map[string]string{}
-			d.object(name, raw, func(key string, raw json.RawMessage) { inst.Metadata[key] = d.string(name+"."+key, raw) })
+			inst.Metadata = d.pairs(name, raw)
 		case "attributes":
-			inst.Attributes = map[string]string{}
-			d.object(name, raw, func(key string, raw json.RawMessage) { inst.Attributes[key] = d.string(name+"."+key, raw) })
+			inst.Attributes = d.pairs(name, raw)
 		case "zone":
 			inst.Zone = d.string(name, raw)
 		case "weight":

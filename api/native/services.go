@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/musterhq/muster"
 )
@@ -204,8 +205,17 @@ func (a *API) answerInstance(w http.ResponseWriter, status int, d muster.Instanc
 		setPreserved(w.Header(), 1)
 	}
 	a.setIndex(w.Header(), max(d.Index, a.node.Index()))
-	return writeJSON(w, status, append(appendInstance(nil, d.Instance, last, d.Index), '\n'))
+	b := bodies.Get().(*[]byte) //nolint:errcheck,forcetypeassert // There is nothing else in it.
+	defer bodies.Put(b)
+	*b = append(appendInstance((*b)[:0], d.Instance, last, d.Index), '\n')
+	return writeJSON(w, status, *b)
 }
+
+// bodies are buffers for answers that are written once. What is written is copied before Write returns.
+var bodies = sync.Pool{New: func() any {
+	b := make([]byte, 0, 1<<10)
+	return &b
+}}
 
 // etagOf is the entity tag of the answer to q that reflects index. The index holds the life of the node in its low bits.
 func (a *API) etagOf(index muster.Index, q *query) string {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"strconv"
 )
 
@@ -39,6 +40,17 @@ func checkAddresses(s settings) error {
 	for _, a := range s.http {
 		if err := check("http", a, true); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// checkPeers finds the first Eureka server that is no URL. The error does not show it: it may hold a password.
+func checkPeers(urls []string) error {
+	for n, text := range urls {
+		u, err := url.Parse(text)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return fmt.Errorf("--eureka-peer number %d is not a URL such as http://eureka-1:8761/eureka/", n+1)
 		}
 	}
 	return nil

@@ -16,6 +16,7 @@ import (
 
 	"github.com/musterhq/muster"
 	"github.com/musterhq/muster/api"
+	"github.com/musterhq/muster/api/eureka/peer"
 )
 
 func (a *app) agentCommand() *cobra.Command {
@@ -79,8 +80,10 @@ func (a *app) runAgent(ctx context.Context, s settings) error {
 		return errors.Join(err, g.node.Close()) //nolint:contextcheck // To close needs no time.
 	}
 	g.web.serve(g.handler(), g.log)
+	endReplication := g.replicate(ctx)
 	g.banner()
 	err = g.await(ctx, signals)
+	endReplication()
 	return errors.Join(err, g.stop(context.WithoutCancel(ctx), signals))
 }
 
@@ -122,6 +125,19 @@ func (g *agent) handler() http.Handler {
 	return api.NewHandler(g.node, api.Config{
 		Logger: g.log, Closing: g.web.closing, OnLeave: sync.OnceFunc(func() { close(g.leave) }),
 	})
+}
+
+// replicate keeps the Eureka servers up to date until the function that it returns is called, which waits for the end.
+func (g *agent) replicate(ctx context.Context) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() {
+		peer.Replicator{Node: g.node, Peers: g.set.eurekaPeers, Logger: g.log}.Run(ctx)
+	})
+	return func() {
+		cancel()
+		running.Wait()
+	}
 }
 
 // tellHTTP tells the members where the API listens, if that is known only now that the node has an address.

@@ -15,6 +15,9 @@ func (s settings) nodeConfig() (muster.Config, error) {
 	if err := checkAddresses(s); err != nil {
 		return muster.Config{}, err
 	}
+	if err := checkPeers(s.eurekaPeers); err != nil {
+		return muster.Config{}, err
+	}
 	for _, address := range s.http {
 		if !isLoopback(address) && !s.insecure {
 			return muster.Config{}, fmt.Errorf("HTTP on %s can be used by whoever reaches it, and is not encrypted: "+

@@ -13,6 +13,7 @@ type settings struct {
 	node, dc, zone    string
 	bind, advertise   string
 	join, http        []string
+	eurekaPeers       []string
 	dataDir           string
 	encrypt           string
 	encryptFile       string
@@ -39,6 +40,7 @@ func fields(s *settings) []field {
 		{name: "advertise", value: (*textValue)(&s.advertise), def: "", shown: "as bound", arg: "IP:PORT", help: "address of gossip that other nodes are told"},
 		{name: "join", value: (*listValue)(&s.join), def: "", shown: "none", arg: "HOST:PORT", help: "node to join; host names are resolved anew at each try"},
 		{name: "http", value: (*listValue)(&s.http), def: "127.0.0.1:8761", arg: "HOST:PORT", help: "address of the API and the dashboard; port 0 picks a free one"},
+		{name: "eureka-peer", value: (*listValue)(&s.eurekaPeers), def: "", shown: "none", arg: "URL", help: "service URL of a Eureka server to keep up to date during a move; give every node the same ones"},
 		{name: "data-dir", value: (*textValue)(&s.dataDir), def: "", shown: "none: memory only", arg: "DIR", help: "where the node keeps its snapshot"},
 		{name: "encrypt", value: (*textValue)(&s.encrypt), def: "", shown: "none", arg: "KEY", help: "key that encrypts gossip: base64 of 16, 24 or 32 bytes; a flag can be seen by others of this machine"},
 		{name: "encrypt-file", value: (*textValue)(&s.encryptFile), def: "", shown: "none", arg: "FILE", help: "file of such keys, one a line: the first encrypts, all decrypt"},

@@ -13,18 +13,15 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/musterhq/muster/e2e/need"
 )
 
 // requires skips a test, with one line that says what is missing, unless the machine can make network namespaces with
 // firewalls. Where MUSTER_REQUIRE_ALL is 1 it fails the test instead.
 func requires(t *testing.T, tools ...string) {
 	t.Helper()
-	var missing []string
-	for _, tool := range tools {
-		if _, err := exec.LookPath(tool); err != nil {
-			missing = append(missing, tool)
-		}
-	}
+	missing := need.Missing(tools...)
 	if os.Geteuid() != 0 {
 		missing = append(missing, "root")
 	}
@@ -33,13 +30,7 @@ func requires(t *testing.T, tools ...string) {
 			missing = append(missing, "the right to make network namespaces with firewalls ("+err.Error()+")")
 		}
 	}
-	switch {
-	case len(missing) == 0:
-	case os.Getenv("MUSTER_REQUIRE_ALL") == "1":
-		t.Fatalf("missing on this machine: %s", strings.Join(missing, ", "))
-	default:
-		t.Skipf("missing on this machine: %s", strings.Join(missing, ", "))
-	}
+	need.All(t, missing...)
 }
 
 // namespacesWork tries what a network needs of the kernel.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/musterhq/muster/e2e/need"
 )
 
 const repository = "../.."
@@ -39,7 +41,7 @@ func blocks(t *testing.T, opening string) []string {
 
 // The quick start does what it says, word for word, on other ports.
 func TestQuickStartOfTheReadmeWorks(t *testing.T) {
-	needs(t, lacking("bash", "curl"))
+	need.All(t, need.Missing("bash", "curl")...)
 	script := strings.Join(blocks(t, "sh quickstart"), "\n")
 	dir := t.TempDir()
 	if err := os.Symlink(binary(t), filepath.Join(dir, "muster")); err != nil {

@@ -71,8 +71,9 @@ func cost(body []byte) int { return len(body) + 64 }
 // batches is how many batches the cache holds at least, when it is full.
 const batches = 8
 
-// add keeps copies of the frame's bodies: the originals are parts of whole packets, which would be kept alive.
-func (c *cache) add(now Instant, f Frame) {
+// add keeps the frame's bodies: copies of those that were received, which are parts of whole packets and would keep them
+// alive, and the own ones as they are.
+func (c *cache) add(now Instant, f Frame, own bool) {
 	r := c.by[f.Origin]
 	if r == nil {
 		if c.by == nil {
@@ -88,7 +89,11 @@ func (c *cache) add(now Instant, f Frame) {
 			bytes += cost(deltas[n].Body)
 			n++
 		}
-		c.keep(r, copyOf(now, r, deltas[:n], bytes))
+		b := &batch{of: r, at: now, deltas: deltas[:n:n], bytes: bytes}
+		if !own {
+			b.deltas = copyOf(b.deltas, bytes-n*cost(nil))
+		}
+		c.keep(r, b)
 		deltas = deltas[n:]
 	}
 	if len(r.batches) == 0 {
@@ -96,15 +101,15 @@ func (c *cache) add(now Instant, f Frame) {
 	}
 }
 
-func copyOf(now Instant, r *recent, deltas []Delta, bytes int) *batch {
-	b := &batch{of: r, at: now, deltas: make([]Delta, len(deltas)), bytes: bytes}
-	bodies := make([]byte, 0, bytes-len(deltas)*cost(nil))
+// copyOf is deltas with bodies, of that many bytes in all, in a piece of memory of their own.
+func copyOf(deltas []Delta, bytes int) []Delta {
+	copies, bodies := make([]Delta, len(deltas)), make([]byte, 0, bytes)
 	for i, d := range deltas {
 		start := len(bodies)
 		bodies = append(bodies, d.Body...)
-		b.deltas[i] = Delta{d.Seq, bodies[start:len(bodies):len(bodies)]}
+		copies[i] = Delta{d.Seq, bodies[start:len(bodies):len(bodies)]}
 	}
-	return b
+	return copies
 }
 
 // keep takes a batch in, and as many out as it takes.

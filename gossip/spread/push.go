@@ -23,7 +23,7 @@ func (e *Engine) local(in Local) {
 		// A large batch goes through a tree even in a small cluster, lest the writer send all of it to everyone.
 		f.Fanout = uint8(e.cfg.Fanout)
 	}
-	e.took(f)
+	e.took(f, true)
 	e.tails.set(f.Origin, f.Deltas[len(f.Deltas)-1].Seq, e.now, e.cfg.HeadDelays[0])
 	e.relay("", []Frame{f})
 }
@@ -46,7 +46,7 @@ func (e *Engine) push(from string, m Push) {
 		e.gap(from, f)
 		if len(fresh) > 0 {
 			f.Deltas = fresh
-			e.took(f)
+			e.took(f, false)
 			onward = append(onward, f)
 		}
 	}
@@ -54,9 +54,9 @@ func (e *Engine) push(from string, m Push) {
 }
 
 // took remembers fresh deltas, for those who will ask, and plans to announce them.
-func (e *Engine) took(f Frame) {
+func (e *Engine) took(f Frame, own bool) {
 	e.quietAt = e.now + e.cfg.Quiet
-	e.cache.add(e.now, f)
+	e.cache.add(e.now, f, own)
 	e.announceLater(f.Origin, f.Deltas)
 	e.news.arm(e.now + e.cfg.AnnounceDelay)
 }

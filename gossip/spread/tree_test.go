@@ -145,7 +145,7 @@ func TestCacheKeepsTheNewestWithinItsBounds(t *testing.T) {
 				seq += rapid.Uint64Range(1, 10).Draw(t, "step")
 				deltas = append(deltas, Delta{seq, bytes.Repeat([]byte{byte(now)}, rapid.IntRange(0, 300).Draw(t, "length"))})
 			}
-			c.add(now, Frame{Origin: o, Deltas: deltas})
+			c.add(now, Frame{Origin: o, Deltas: deltas}, rapid.Bool().Draw(t, "own"))
 			last := deltas[len(deltas)-1]
 			body, held := c.body(causal.Dot{Origin: o, Seq: last.Seq})
 			if fits := cost(last.Body) <= c.maxBytes; held && fits && !bytes.Equal(body, last.Body) || !held && fits {

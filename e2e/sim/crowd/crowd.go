@@ -155,8 +155,8 @@ func (c *crowd) settle(n *node) {
 			c.settle(n)
 		})
 	}
-	due, any := n.next()
-	if !any || n.ticking > c.now && n.ticking <= due {
+	due, planned := n.next()
+	if !planned || n.ticking > c.now && n.ticking <= due {
 		return
 	}
 	at := max(due, c.now+time.Millisecond)

@@ -1,6 +1,7 @@
 package crowd
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -89,7 +90,7 @@ func Run(cfg Config, tell func(format string, args ...any)) (Report, error) {
 	}
 	c.run(c.now + 10*time.Second)
 	if left, right := c.nodes[0].digest(), c.nodes[cfg.Nodes-1].digest(); left == right {
-		return res, fmt.Errorf("crowd: the halves hold the same although they are cut")
+		return res, errors.New("crowd: the halves hold the same although they are cut")
 	}
 	tell("cut in halves for 20 s, with %d more registrations", more)
 
