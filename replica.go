@@ -100,15 +100,14 @@ type Replica struct {
 	forward map[string][]Key // renewals to pass on, by home
 	// passed is until when a renewal that was passed on keeps its instance alive, as far as this node knows: should the home
 	// not have heard it, and evict, this node knows better.
-	passed      map[Key]selfpreserve.Instant
-	forwardDue  selfpreserve.Instant
-	forwarded   uint64
-	out         []Outbound
-	events      []NodeEvent
-	told        selfpreserve.Instant // transitions of self-preservation before it have been told
-	chores      chores
-	reassign    bool // heirs are to be assigned, at reassignDue
-	reassignDue selfpreserve.Instant
+	passed     map[Key]selfpreserve.Instant
+	forwardDue selfpreserve.Instant
+	forwarded  uint64
+	out        []Outbound
+	events     []NodeEvent
+	told       selfpreserve.Instant // transitions of self-preservation before it have been told
+	chores     chores
+	heirs      heirs
 }
 
 // NewReplica makes a node that knows no peer and holds nothing, or what Restore then gives it.
@@ -198,8 +197,8 @@ func (r *Replica) Next() time.Duration {
 	if len(r.forward) > 0 {
 		next = min(next, r.forwardDue)
 	}
-	if r.reassign {
-		next = min(next, r.reassignDue)
+	if r.heirs.planned {
+		next = min(next, r.heirs.due)
 	}
 	for _, due := range []func() (time.Duration, bool){r.nextJudgement, r.spread.Next, r.boot.next} {
 		if t, ok := due(); ok && t < next {
@@ -236,8 +235,7 @@ func (r *Replica) end() {
 		for i := range changes {
 			r.react(&changes[i])
 		}
-		if r.reassign && r.at.Mono >= r.reassignDue {
-			r.reassign = false
+		if r.heirs.planned && r.at.Mono >= r.heirs.due {
 			r.assignHeirs()
 		} else if len(changes) == 0 {
 			if !r.boot.ready || len(r.early) == 0 {

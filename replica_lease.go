@@ -225,14 +225,70 @@ func (r *Replica) heirOf(inst *Instance) string {
 	return selfpreserve.Heir(inst.Key().String(), r.peers.everyone())
 }
 
-// assignHeirs looks at every instance whose home is gone after the members have changed: some have a new heir.
-func (r *Replica) assignHeirs() {
-	for inst := range r.instances() {
-		if inst.Home == r.id {
-			continue
-		}
-		r.hold(inst)
+// heirs is the work of assigning heirs after the members have changed. It looks at every instance, a slice at a time: at a
+// million instances all at once would hold up everyone else for a tenth of a second.
+type heirs struct {
+	planned bool
+	due     selfpreserve.Instant
+	// moved says that a member has come or gone that is home to instances. Without one, and without dead homes, nobody has
+	// another heir than before.
+	moved bool
+	rest  []ServiceKey // still to be looked at
+}
+
+const (
+	// heirsDelay is how long changes of the membership are gathered: a cut takes half of the members within a second or two.
+	heirsDelay = 50 * time.Millisecond
+	// heirsSlice is how many instances are looked at in one go, or one service if that has more; heirsPause is between two.
+	heirsSlice = 4096
+	heirsPause = time.Millisecond
+)
+
+// planHeirs notes that a member has come or gone.
+func (r *Replica) planHeirs(member string) {
+	if len(r.heirs.rest) > 0 || !r.heirs.planned {
+		r.heirs.planned, r.heirs.due, r.heirs.rest = true, r.at.Mono+heirsDelay, nil
 	}
+	r.heirs.moved = r.heirs.moved || r.homes[member] > 0 || r.hosted[member] > 0
+}
+
+// assignHeirs looks at the next instances whose home may have another heir now, or have come back.
+func (r *Replica) assignHeirs() {
+	h := &r.heirs
+	h.planned = false
+	if len(h.rest) == 0 {
+		if !h.moved && !r.anyDeadHome() {
+			return
+		}
+		h.moved = false
+		for _, v := range r.cat.Services().Services {
+			h.rest = append(h.rest, ServiceKey{Namespace: v.Namespace(), Service: v.Service()})
+		}
+	}
+	for seen := 0; len(h.rest) > 0 && seen < heirsSlice; h.rest = h.rest[1:] {
+		v := r.cat.Lookup(h.rest[0].Namespace, h.rest[0].Service)
+		for _, inst := range v.Instances() {
+			if inst.Home != r.id {
+				r.hold(inst)
+			}
+		}
+		seen += v.Len()
+	}
+	if len(h.rest) > 0 {
+		h.planned, h.due = true, r.at.Mono+heirsPause
+	}
+}
+
+// anyDeadHome reports whether an instance has a home that is not alive.
+func (r *Replica) anyDeadHome() bool {
+	for _, counts := range []map[string]int{r.homes, r.hosted} {
+		for home := range counts {
+			if home != r.id && !r.peers.alive(home) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // instances yields every instance, in order.

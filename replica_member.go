@@ -66,7 +66,7 @@ func (r *Replica) MemberUp(at Moment, m spread.Member) {
 	r.begin(at)
 	if m.ID != r.id {
 		if !r.peers.alive(m.ID) {
-			r.planHeirs()
+			r.planHeirs(m.ID)
 		}
 		r.peers.up[m.ID] = m
 		r.peers.changed()
@@ -75,16 +75,6 @@ func (r *Replica) MemberUp(at Moment, m spread.Member) {
 	r.boot.again(at.Mono)
 	r.boot.tick(r)
 	r.end()
-}
-
-// reassignDelay is how long changes of the membership are gathered before heirs are assigned, which looks at every
-// instance: a cut takes half of the members within a second or two.
-const reassignDelay = 50 * time.Millisecond
-
-func (r *Replica) planHeirs() {
-	if !r.reassign {
-		r.reassign, r.reassignDue = true, r.at.Mono+reassignDelay
-	}
 }
 
 // MemberDown is a member that failed, or left.
@@ -96,7 +86,7 @@ func (r *Replica) MemberDown(at Moment, m spread.Member, left bool) {
 		delete(r.boot.asked, m.ID)
 		r.peers.changed()
 		if planted != "an heir has no heir" || r.homes[m.ID] > 0 {
-			r.planHeirs()
+			r.planHeirs(m.ID)
 		}
 	}
 	r.step(spread.MemberDown{Member: m, Left: left})
