@@ -75,6 +75,9 @@ func (a *API) take(r *http.Request, it *item) (*muster.Instance, error) {
 		}
 		return nil, a.put(r, &i, true)
 	case "Cancel":
+		if a.moved(app, it.ID) {
+			return nil, nil
+		}
 		return nil, a.remove(r, app, it.ID)
 	case "StatusUpdate":
 		status, err := muster.ParseStatus(it.Status)

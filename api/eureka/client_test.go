@@ -92,7 +92,7 @@ func TestAClientThatFollowsByDeltasHasTheRegistry(t *testing.T) {
 		node, now := apitest.New(), time.Unix(0, 0)
 		m := &model{t: t, api: New(node, Config{Now: func() time.Time { return now }})}
 		m.full()
-		for range rapid.IntRange(1, 15).Draw(t, "polls") {
+		for range rapid.IntRange(1, 8).Draw(t, "polls") {
 			for range rapid.IntRange(0, 20).Draw(t, "changes") {
 				perturb(t, node)
 			}

@@ -16,6 +16,7 @@ import (
 // fataler is testing.TB and rapid.T.
 type fataler interface {
 	Helper()
+	Context() context.Context
 	Fatal(args ...any)
 }
 
@@ -40,7 +41,7 @@ func put(tb fataler, node *apitest.Fake, n int, status muster.Status) {
 		healthCheck: "http://host.example.org:8080/actuator/health",
 		vip:         fmt.Sprintf("service-%d", n%10), secureVIP: fmt.Sprintf("service-%d", n%10), dirty: 1700000000000,
 	}
-	if _, _, err := node.Put(context.Background(), i.instance()); err != nil {
+	if _, _, err := node.Put(tb.Context(), i.instance()); err != nil {
 		tb.Fatal(err)
 	}
 }

@@ -45,15 +45,19 @@ func (p *pieces) join() []byte {
 	return b
 }
 
-// write answers with the pieces.
+// write answers with the pieces, in a form.
 func (p *pieces) write(w http.ResponseWriter, f form, compressed bool) {
-	h := w.Header()
-	h["Content-Type"] = f.contentType()
 	if compressed {
-		h["Content-Encoding"] = gzipValue
+		w.Header()["Content-Encoding"] = gzipValue
 	}
+	p.send(w, http.StatusOK, f.contentType())
+}
+
+func (p *pieces) send(w http.ResponseWriter, status int, contentType []string) {
+	h := w.Header()
+	h["Content-Type"] = contentType
 	h["Content-Length"] = []string{strconv.Itoa(p.size)}
-	w.WriteHeader(http.StatusOK)
+	w.WriteHeader(status)
 	for _, part := range p.parts {
 		if _, err := w.Write(part.bytes); err != nil {
 			return // A client that is gone needs no answer.
@@ -63,10 +67,9 @@ func (p *pieces) write(w http.ResponseWriter, f form, compressed bool) {
 
 // writeBody answers with b.
 func writeBody(w http.ResponseWriter, status int, contentType []string, b []byte) error {
-	w.Header()["Content-Type"] = contentType
-	w.Header()["Content-Length"] = []string{strconv.Itoa(len(b))}
-	w.WriteHeader(status)
-	_, _ = w.Write(b) //nolint:gosec // Declared as what it is, and never as HTML; a client that is gone needs no answer.
+	p := &pieces{}
+	p.add(b)
+	p.send(w, status, contentType)
 	return nil
 }
 

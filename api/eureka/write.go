@@ -104,6 +104,10 @@ func (a *API) heartbeat(w http.ResponseWriter, r *http.Request) error {
 		return a.writeInstance(w, r, http.StatusConflict, inst)
 	case err != nil && !errors.Is(err, errOlder):
 		return err
+	case FromPeer(inst) && !isReplication(r):
+		if err := a.claim(r.Context(), inst); err != nil {
+			return err
+		}
 	}
 	empty(w, http.StatusOK)
 	return nil

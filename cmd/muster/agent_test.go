@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/musterhq/muster"
 )
@@ -115,6 +116,23 @@ func TestAnAgentSaysWhereItIsAndStopsAtASignal(t *testing.T) {
 	}
 	if errs := a.errs.String(); !strings.Contains(errs, "msg=stopping signal=terminated") || !strings.HasSuffix(errs, "msg=stopped\n") {
 		t.Errorf("it logged\n%s", errs)
+	}
+}
+
+// Leases wait for their heirs until the HTTP side has stopped.
+func TestConnectionsKeptInReserveDoNotHoldUpAnAgentThatStops(t *testing.T) {
+	a := startAgent(t, nil, loopback("n1")...)
+	var d net.Dialer
+	reserve, err := d.DialContext(t.Context(), "tcp", strings.TrimPrefix(a.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = reserve.Close() }()
+	text(t, "GET", a.url+"/healthz", "") // It has been accepted before this one.
+	begin := time.Now()
+	a.terminate()
+	if took := time.Since(begin); took > 3*time.Second {
+		t.Errorf("it took %v to stop", took)
 	}
 }
 

@@ -20,6 +20,10 @@ type web struct {
 	end     context.CancelFunc
 	serving sync.WaitGroup
 	failed  chan error // One for each listener.
+
+	mu       sync.Mutex
+	unused   map[net.Conn]bool // Connections that have not carried a request yet.
+	stopping bool
 }
 
 const (
@@ -32,7 +36,7 @@ const (
 
 // listen opens every address, or none.
 func listen(ctx context.Context, addresses []string) (*web, error) {
-	w := &web{failed: make(chan error, len(addresses))}
+	w := &web{failed: make(chan error, len(addresses)), unused: make(map[net.Conn]bool)}
 	w.closing, w.end = context.WithCancel(context.WithoutCancel(ctx))
 	var lc net.ListenConfig
 	for _, address := range addresses {
@@ -50,7 +54,8 @@ func listen(ctx context.Context, addresses []string) (*web, error) {
 func (w *web) serve(handler http.Handler, log *slog.Logger) {
 	w.server = &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog: slog.NewLogLogger(log.With("component", "http").Handler(), slog.LevelWarn),
+		ErrorLog:  slog.NewLogLogger(log.With("component", "http").Handler(), slog.LevelWarn),
+		ConnState: w.track,
 	}
 	for _, l := range w.listeners {
 		w.serving.Go(func() {
@@ -61,12 +66,38 @@ func (w *web) serve(handler http.Handler, log *slog.Logger) {
 	}
 }
 
+// track keeps the connections that have not carried a request. Clients open some in reserve, and to a server that shuts
+// down they are busy for five seconds: the time that leases would wait for their heirs.
+func (w *web) track(c net.Conn, state http.ConnState) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case state != http.StateNew:
+		delete(w.unused, c)
+	case w.stopping:
+		_ = c.Close() // Nobody has been promised anything.
+	default:
+		w.unused[c] = true
+	}
+}
+
+// dropUnused closes the connections that have not carried a request, and those that are still to come.
+func (w *web) dropUnused() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stopping = true
+	for c := range w.unused {
+		_ = c.Close() // Likewise.
+	}
+}
+
 // stop ends streams, accepts nothing more and lets requests in flight finish; those that take too long are cut off, and
 // then the error says so.
 func (w *web) stop(ctx context.Context) error {
 	w.end()
 	ctx, cancel := context.WithTimeout(ctx, requestsGrace)
 	defer cancel()
+	w.dropUnused()
 	err := w.server.Shutdown(ctx)
 	if err != nil {
 		err = fmt.Errorf("requests that took longer than %s were cut off", requestsGrace)

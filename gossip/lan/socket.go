@@ -71,7 +71,7 @@ func listen(ctx context.Context, cfg *Config, logger *log.Logger) (*sockets, err
 	}
 	// The kernel picks a port for TCP that UDP may not have: then another is tried.
 	for tries := 0; ; tries++ {
-		err := s.open(ip, uint16(port)) //nolint:gosec // splitHostPort has looked.
+		err := s.open(ip, uint16(port))
 		if err == nil {
 			break
 		}
