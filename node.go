@@ -343,12 +343,19 @@ func (n *Node) handover(ctx context.Context) error {
 // Restore gives a replica that has just been made what a snapshot held.
 func (r *Replica) Restore(at Moment, recs []*catalog.Record, s catalog.Summary) {
 	r.begin(at)
-	r.cat.Apply(at, recs)
+	r.quiet = true // It has all happened before.
+	for piece := range slices.Chunk(recs, restorePiece) {
+		r.cat.Apply(at, piece)
+		r.end()
+	}
 	r.cat.Finish(at, s)
 	r.rebirth()
 	if planted == "a snapshot is believed" {
 		r.boot.done(r, "caught up with its peers")
 	}
 	r.end()
-	r.events = nil
+	r.events, r.quiet = nil, false
 }
+
+// restorePiece is how many records are applied before their consequences are drawn: these take memory until then.
+const restorePiece = 8192

@@ -105,6 +105,7 @@ type Replica struct {
 	forwarded  uint64
 	out        []Outbound
 	events     []NodeEvent
+	quiet      bool                 // nothing is told
 	told       selfpreserve.Instant // transitions of self-preservation before it have been told
 	chores     chores
 	heirs      heirs
@@ -309,5 +310,8 @@ func (r *Replica) step(in spread.Input) {
 }
 
 func (r *Replica) tell(t NodeEventType, subject, format string, args ...any) {
+	if r.quiet {
+		return
+	}
 	r.events = append(r.events, NodeEvent{At: r.at.Wall, Type: t, Subject: subject, Text: fmt.Sprintf(format, args...)})
 }

@@ -130,7 +130,7 @@ func (r *Replica) react(ch *catalog.Change) {
 		r.tell(t, key.String(), "%s", ch.Cause)
 		return
 	}
-	if ch.Old == nil {
+	if ch.Old == nil && !r.quiet {
 		r.tell(NodeEventRegistration, key.String(), "registered, home %s", ch.New.Home)
 	}
 	if planted == "a home asserts its lease against a new home" && ch.Old != nil && ch.Old.Home == r.id && ch.New.Home != r.id && r.holdsLive(key) {

@@ -8,8 +8,6 @@ import (
 
 	"github.com/vmihailenco/msgpack/v5"
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
-
-	"github.com/musterhq/muster/catalog"
 )
 
 // ErrMalformed is wrapped by every decoding error: the bytes are at fault, and nothing has been changed by them.
@@ -25,7 +23,9 @@ type Decoder struct {
 	scrap  []byte
 	err    error
 
-	sharing catalog.Sharing
+	in    []byte // the message
+	maps  map[string]map[string]string
+	lists map[string][]string
 }
 
 const (
@@ -35,6 +35,7 @@ const (
 
 // start begins a message.
 func (d *Decoder) start(b []byte) {
+	d.in = b
 	d.src.Reset(b)
 	d.err = nil
 	if d.dec == nil {
@@ -82,6 +83,72 @@ func (d *Decoder) array(least, most int) int {
 		return 0
 	}
 	return n
+}
+
+// pos is how much of the message has been read.
+func (d *Decoder) pos() int { return len(d.in) - d.src.Len() }
+
+const (
+	setsMax      = 1 << 12 // sets of texts shared at a time
+	setsMaxBytes = 1 << 10 // larger ones rarely recur
+)
+
+// again looks whether an array of strings comes next that has been read before, byte for byte, and if so reads past it.
+// What it gives is shared: a fleet says the same a thousand times, and to compare is cheaper than to read. Otherwise it
+// gives the bytes under which it should be remembered, nil if they should not.
+func again[S any](d *Decoder, seen map[string]S) (set S, found bool, raw []byte) {
+	if d.err != nil {
+		return set, false, nil
+	}
+	n := stringsLen(d.in[d.pos():])
+	if n == 0 || n > setsMaxBytes {
+		return set, false, nil
+	}
+	raw = d.in[d.pos() : d.pos()+n]
+	if set, found = seen[string(raw)]; found {
+		_, err := d.src.Seek(int64(n), io.SeekCurrent)
+		d.check(err)
+	}
+	return set, found, raw
+}
+
+// remember keeps a set that has just been read.
+func remember[S any](d *Decoder, seen *map[string]S, raw []byte, set S) {
+	if d.err != nil || raw == nil {
+		return
+	}
+	if *seen == nil || len(*seen) >= setsMax {
+		*seen = make(map[string]S)
+	}
+	(*seen)[string(raw)] = set
+}
+
+// stringsLen is the length of the array of short strings at the start of b; 0 if there is something else, or nothing.
+func stringsLen(b []byte) int {
+	if len(b) == 0 || !msgpcode.IsFixedArray(b[0]) && b[0] != msgpcode.Array16 {
+		return 0
+	}
+	n, at := int(b[0]&msgpcode.FixedArrayMask), 1
+	if b[0] == msgpcode.Array16 {
+		if len(b) < 3 {
+			return 0
+		}
+		n, at = int(b[1])<<8|int(b[2]), 3
+	}
+	for ; n > 0 && at < len(b); n-- {
+		switch c := b[at]; {
+		case msgpcode.IsFixedString(c):
+			at += 1 + int(c&msgpcode.FixedStrMask)
+		case c == msgpcode.Str8 && at+1 < len(b):
+			at += 2 + int(b[at+1])
+		default:
+			return 0
+		}
+	}
+	if n > 0 || at > len(b) {
+		return 0
+	}
+	return at
 }
 
 // skip reads past n values that a newer version has added.

@@ -185,12 +185,7 @@ func (d *Decoder) registration(key catalog.Key) *catalog.Instance {
 	i.Datacenter = d.name(catalog.MaxNameBytes)
 	i.Zone = d.name(catalog.MaxNameBytes)
 	i.RegisteredAt = d.time()
-	if tags := d.array(0, catalog.MaxTags); tags > 0 {
-		i.Tags = make([]string, tags)
-		for t := range i.Tags {
-			i.Tags[t] = d.name(catalog.MaxNameBytes)
-		}
-	}
+	i.Tags = d.list(catalog.MaxTags)
 	i.Metadata = d.texts(catalog.MaxMetadata)
 	if pairs := d.pairs(catalog.MaxTags); pairs > 0 {
 		i.Ports = make(map[string]int, pairs)
@@ -218,22 +213,44 @@ func (d *Decoder) registration(key catalog.Key) *catalog.Instance {
 		i.Status == catalog.StatusNone) {
 		d.fail("registration of %v without address, port, ttl, weight, home or status", key)
 	}
-	d.sharing.Instance(i)
 	return i
 }
 
-// texts reads a map of texts that are likely to recur; nil if it is empty.
+// texts reads a map of texts that are likely to recur, which is shared with equal ones; nil if it is empty.
 func (d *Decoder) texts(most int) map[string]string {
+	m, found, raw := again(d, d.maps)
+	if found {
+		return m
+	}
 	pairs := d.pairs(most)
 	if pairs == 0 {
 		return nil
 	}
-	m := make(map[string]string, pairs)
+	m = make(map[string]string, pairs)
 	for range pairs {
 		k := d.name(catalog.MaxNameBytes)
 		m[k] = d.name(catalog.MaxValueBytes)
 	}
+	remember(d, &d.maps, raw, m)
 	return m
+}
+
+// list reads texts that are likely to recur, likewise.
+func (d *Decoder) list(most int) []string {
+	l, found, raw := again(d, d.lists)
+	if found {
+		return l
+	}
+	n := d.array(0, most)
+	if n == 0 {
+		return nil
+	}
+	l = make([]string, n)
+	for i := range l {
+		l[i] = d.name(catalog.MaxNameBytes)
+	}
+	remember(d, &d.lists, raw, l)
+	return l
 }
 
 // pairs reads the length of an array of alternating keys and values: the number of pairs.

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -317,4 +319,44 @@ func BenchmarkRecord(b *testing.B) {
 			}
 		}
 	})
+}
+
+func TestSetsThatRecurAreSharedAndReadRight(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var d Decoder
+		long := strings.Repeat("x", 40)
+		names := rapid.SampledFrom([]string{"a", "b", "version", long, "", "ü"})
+		for i := range rapid.IntRange(1, 30).Draw(t, "records") {
+			rec := drawRecord(t)
+			if rec.Kind != catalog.KindRegistration || rec.Deleted() {
+				continue
+			}
+			rec.Registration.Metadata = rapid.MapOfN(rapid.SampledFrom([]string{"a", "b", long}), names, 0, 20).Draw(t, "metadata")
+			rec.Registration.Tags = rapid.SliceOfN(rapid.SampledFrom([]string{"a", long}), 0, 20).Draw(t, "tags")
+			got, err := d.Record(rec.Stamp.Dot, AppendRecord(nil, rec))
+			if err != nil {
+				t.Fatal(i, err)
+			}
+			if !maps.Equal(got.Registration.Metadata, rec.Registration.Metadata) || !slices.Equal(got.Registration.Tags, rec.Registration.Tags) {
+				t.Fatalf("%d: %v %v came back as %v %v", i, rec.Registration.Metadata, rec.Registration.Tags, got.Registration.Metadata, got.Registration.Tags)
+			}
+		}
+	})
+	var d Decoder
+	rec := &catalog.Record{Key: catalog.Key{Namespace: "default", Service: "s", ID: "i"}, Stamp: causal.Stamp{Lamport: 1}, Registration: &catalog.Instance{
+		Namespace: "default", Service: "s", ID: "i", Address: "a", Port: 1, Weight: 1, TTL: time.Second, Status: catalog.StatusUp, Home: "dc1/a",
+		Metadata: map[string]string{"version": "1"}, Tags: []string{"blue"},
+	}}
+	read := func() *catalog.Instance {
+		got, err := d.Record(causal.Dot{Origin: causal.Origin{Node: "dc1/a"}, Seq: 1}, AppendRecord(nil, rec))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.Registration
+	}
+	one, two := read(), read()
+	one.Metadata["version"] = "2" // Nobody may do that; here it shows that there is one map.
+	if two.Metadata["version"] != "2" || &one.Tags[0] != &two.Tags[0] {
+		t.Fatal("equal sets are held twice")
+	}
 }
