@@ -64,7 +64,11 @@ func (a *API) take(r *http.Request, it *item) (*muster.Instance, error) {
 	text, _ := scalarOf(it.LastDirtyTimestamp)
 	switch it.Action {
 	case "Heartbeat":
-		return a.renew(r, app, it.ID, parseNumber(text))
+		inst, err := a.renew(r, app, it.ID, parseNumber(text))
+		if errors.Is(err, muster.ErrNotFound) && a.ended(r.Context(), app, it.ID) {
+			return nil, nil
+		}
+		return inst, err
 	case "Register":
 		i, err := decodeInstance(it.InstanceInfo)
 		if err != nil {

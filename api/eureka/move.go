@@ -3,6 +3,7 @@ package eureka
 import (
 	"context"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/musterhq/muster"
@@ -32,3 +33,27 @@ func (a *API) claim(ctx context.Context, inst *muster.Instance) error {
 	_, _, err := a.node.Put(ctx, own)
 	return err
 }
+
+// ended reports whether an instance that is not here was deregistered so lately that a Eureka server may not have heard of
+// it: it tells several of our nodes by a queue each, and the end may come by one of them before the last heartbeat comes
+// by another. Told that the instance is unknown, it would register it again, for nobody.
+func (a *API) ended(ctx context.Context, app, id string) bool {
+	if a.find(app, id) != nil {
+		return false
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	cancel() // What there is, and no waiting for more.
+	ended := false
+	for ev := range a.node.Events(ctx, 0) {
+		namespace, rest, _ := strings.Cut(ev.Subject, "/")
+		service, instance, _ := strings.Cut(rest, "/")
+		if ev.Type == muster.NodeEventRegistration && namespace == muster.DefaultNamespace && instance == id && appOf(service) == appOf(app) {
+			age := a.now().Sub(ev.At)
+			ended = ev.Text == causeDeregistered && age >= 0 && age < peerLag
+		}
+	}
+	return ended
+}
+
+// causeDeregistered is what a node's events say of an instance that its client, or an operator, took out.
+const causeDeregistered = "deregistered"
