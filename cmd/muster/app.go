@@ -67,7 +67,7 @@ query, cut off or not. Start one with "muster agent", then try what it prints.`,
 	group("node", a.agentCommand(), a.infoCommand(), a.leaveCommand())
 	group("registry", a.servicesCommand(), a.instancesCommand(), a.registerCommand(), a.deregisterCommand(),
 		a.statusCommand(), a.watchCommand())
-	group("cluster", a.membersCommand(), a.verifyCommand(), a.diffCommand(), a.forceLeaveCommand())
+	group("cluster", a.membersCommand(), a.verifyCommand(), a.diffCommand(), a.forceLeaveCommand(), a.benchCommand())
 	root.AddCommand(a.completionCommand(), a.versionCommand())
 	return root
 }

@@ -54,6 +54,14 @@ func TestTheCommandsSpeakToARealNode(t *testing.T) {
 	expect(3, "no instance", "deregister", "payments", "payments-10.0.0.5-8080")
 	w.signals <- os.Interrupt
 	w.end(exitDone)
+	bench := expect(0, "register", "bench", "--instances", "40", "--services", "2", "--clients", "4", "--watchers", "3", "--duration", "100ms")
+	for _, row := range []string{"register    40", "renew ", "query ", "watch       60", "deregister  40"} {
+		if !strings.Contains(bench, row) {
+			t.Errorf("muster bench tells nothing of %q:\n%s", row, bench)
+		}
+	}
+	expect(0, `"services":[]`, "services", "--namespace", "muster-bench", "-o", "json")
+	expect(2, "--clients must be at least 1", "bench", "--clients", "0")
 	expect(1, "alive", "force-leave", "n1")
 	expect(0, "", "leave")
 	a.end(exitDone)
