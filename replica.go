@@ -273,17 +273,19 @@ func (r *Replica) passOn() {
 // Pending reports whether there is something to flush or to send.
 func (r *Replica) Pending() bool { return len(r.written) > 0 || len(r.out) > 0 }
 
-// wrote notes a write of this node's own, to be pushed by the next Flush.
-func (r *Replica) wrote(rec *catalog.Record) { r.written = append(r.written, rec) }
+// wrote notes a write of this node's own, to be pushed by the next Flush. A node alone has nobody to tell; who comes up
+// later learns it all by a sync.
+func (r *Replica) wrote(rec *catalog.Record) {
+	if len(r.peers.up) > 0 {
+		r.written = append(r.written, rec)
+	}
+}
 
 // pushWritten gives the engine what was written, in runs of one origin: a node that has taken a higher incarnation
 // meanwhile has written as two.
 func (r *Replica) pushWritten() {
 	recs := r.written
 	r.written = nil
-	if len(r.peers.up) == 0 {
-		return // Nobody to tell; who comes up later learns it all by a sync.
-	}
 	for len(recs) > 0 {
 		o := recs[0].Stamp.Dot.Origin
 		var deltas []spread.Delta

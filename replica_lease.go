@@ -46,17 +46,40 @@ func (r *Replica) Renew(at Moment, key Key) Renewal {
 	r.begin(at)
 	defer r.end()
 	if inst.Home != r.id && r.peers.alive(inst.Home) {
-		if len(r.forward) == 0 {
-			r.forwardDue = r.at.Mono + forwardDelay
-		}
 		if planted != "a renewal is not passed to the home" {
-			r.forward[inst.Home] = append(r.forward[inst.Home], key)
+			r.pass(key, inst.Home)
 			r.passed[key] = r.at.Mono + inst.TTL
 		}
 		return RenewalForwarded
 	}
 	r.take(inst)
 	return RenewalAdopted
+}
+
+// pass plans to tell another node of a renewal.
+func (r *Replica) pass(key Key, to string) {
+	if len(r.forward) == 0 {
+		r.forwardDue = r.at.Mono + forwardDelay
+	}
+	r.forward[to] = append(r.forward[to], key)
+}
+
+// passAgain tells the heirs of a dead home of the renewals that were passed to it and may have been lost with it. An heir
+// may have noticed the death before this node did, and counts from then.
+func (r *Replica) passAgain(home string) {
+	var lost []Key
+	for key, until := range r.passed {
+		if inst, _ := r.cat.Get(key); inst != nil && inst.Home == home && until > r.at.Mono {
+			lost = append(lost, key)
+		}
+	}
+	slices.SortFunc(lost, Key.Compare)
+	for _, key := range lost {
+		inst, _ := r.cat.Get(key)
+		if heir := r.heirOf(inst); heir != "" && heir != r.id {
+			r.pass(key, heir)
+		}
+	}
 }
 
 // RenewForwarded is renewals that peers pass on because this node is the home. What is not held here is left alone: the
