@@ -8,6 +8,8 @@
 // test holds against the routes that there are and against what they answer. Eureka's protocol is not in that document: it
 // is Eureka's, and its requests are taken before there are routes.
 //
+// DNS is no HTTP: package dns below has a server of its own, whose metrics a handler can be given.
+//
 //	node, err := muster.Start(ctx, muster.Config{})
 //	if err != nil { ... }
 //	http.ListenAndServe("127.0.0.1:8761", api.Handler(node))

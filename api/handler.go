@@ -5,8 +5,11 @@ import (
 	"log/slog"
 	"net/http"
 
+	collector "github.com/prometheus/client_golang/prometheus"
+
 	"github.com/musterhq/muster/api/eureka"
 	"github.com/musterhq/muster/api/native"
+	"github.com/musterhq/muster/api/prometheus"
 	"github.com/musterhq/muster/api/ui"
 )
 
@@ -14,6 +17,7 @@ import (
 type Node interface {
 	eureka.Node
 	native.Node
+	prometheus.Node
 	ui.Node
 }
 
@@ -31,6 +35,8 @@ type Config struct {
 	// OnLeave makes the node leave and its process end, when a client asks for it by POST /api/v1/leave. It must return at
 	// once. Nil: the request is answered 404, because an embedded node is its program's to stop.
 	OnLeave func()
+	// Collectors are more metrics for /metrics: those of what is served beside HTTP. Their names must not be used here.
+	Collectors []collector.Collector
 }
 
 // Handler is NewHandler with the zero Config.
@@ -66,9 +72,11 @@ func newServer(node Node, cfg Config) *server {
 		Logger: s.log, MaxBodyBytes: cfg.MaxBodyBytes, MaxWaiting: cfg.MaxWaiting, Closing: cfg.Closing, OnLeave: cfg.OnLeave,
 	})
 	s.metrics = newMetrics(node, nat.Waiting)
+	s.metrics.registry.MustRegister(cfg.Collectors...)
 	nat.Mount(s.handle)
 	s.eureka = eureka.New(node, eureka.Config{Logger: s.log, MaxBodyBytes: cfg.MaxBodyBytes})
 	s.eureka.Mount(s.instrument)
+	prometheus.New(node).Mount(s.handle)
 	ui.New(node).Mount(s.handle)
 	s.handle("GET", "/healthz", http.HandlerFunc(healthz))
 	s.handle("GET", "/readyz", http.HandlerFunc(s.readyz))

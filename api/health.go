@@ -68,6 +68,7 @@ func front(w http.ResponseWriter, r *http.Request) {
 
   /eureka/...     for clients of Eureka: set defaultZone to http://this-node/eureka/
   /api/v1/...     the whole protocol: /openapi.json describes it
+  /sd/prometheus  targets for Prometheus (http_sd_configs)
   /ui/            dashboard
   /healthz, /readyz, /metrics
 `)

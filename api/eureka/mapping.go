@@ -108,9 +108,11 @@ func millis(t time.Time) int64 {
 
 // Attributes that are about a registration and not part of Eureka's schema.
 const (
-	// attrSource is sourcePeer for what was registered by replication from a Eureka server, which has it already.
-	attrSource = "eureka.source"
-	sourcePeer = "peer"
+	// attrSource is sourcePeer for what was registered by replication from a Eureka server, which has it already, and
+	// sourceMoved for what was, until its client spoke to us.
+	attrSource  = "eureka.source"
+	sourcePeer  = "peer"
+	sourceMoved = "moved"
 	// attrCleared marks an instance whose override was taken back without saying what its status is: see clearStatus.
 	attrCleared = "eureka.statusCleared"
 )

@@ -2,7 +2,6 @@ package eureka
 
 import (
 	"context"
-	"maps"
 	"strings"
 	"time"
 
@@ -13,11 +12,11 @@ import (
 // again after time-outs.
 const peerLag = 5 * time.Second
 
-// moved reports whether an instance has registered here itself so lately that a Eureka server may only now be telling us
-// that it was deregistered there: a client moves by a restart with other addresses.
+// moved reports whether an instance has come from a Eureka server to register here itself so lately that the server may
+// only now be telling us that it was deregistered there: a client moves by a restart with other addresses.
 func (a *API) moved(app, id string) bool {
 	inst := a.find(app, id)
-	if inst == nil || FromPeer(inst) {
+	if inst == nil || inst.Attributes[attrSource] != sourceMoved {
 		return false
 	}
 	age := a.now().Sub(inst.RegisteredAt)
@@ -28,8 +27,7 @@ func (a *API) moved(app, id string) bool {
 // from, which is told of it from now on.
 func (a *API) claim(ctx context.Context, inst *muster.Instance) error {
 	own := *inst
-	own.Attributes = maps.Clone(inst.Attributes)
-	delete(own.Attributes, attrSource)
+	own.Attributes = withAttribute(inst.Attributes, attrSource, sourceMoved)
 	_, _, err := a.node.Put(ctx, own)
 	return err
 }

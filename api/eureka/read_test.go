@@ -212,10 +212,10 @@ func TestReplicationChangesNothingThatIsNotNew(t *testing.T) {
 		{"5", "UP", true, "peer", false},
 		{"5", "DOWN", true, "peer", true},
 		{"6", "DOWN", true, "peer", true},
-		{"6", "DOWN", false, "", true},
-		{"6", "DOWN", true, "", false},
-		{"7", "UP", true, "", true},
-		{"6", "DOWN", true, "", false},
+		{"6", "DOWN", false, "moved", true},
+		{"6", "DOWN", true, "moved", false},
+		{"7", "UP", true, "moved", true},
+		{"6", "DOWN", true, "moved", false},
 	} {
 		if mark, changed := post(c.dirty, c.status, c.replicated); mark != c.mark || changed != c.changed {
 			t.Errorf("%d: mark %q, changed %v, want %q, %v", n, mark, changed, c.mark, c.changed)

@@ -39,7 +39,10 @@ func (a *API) register(w http.ResponseWriter, r *http.Request) error {
 // put registers an instance, unless a newer registration of it is there, by the client's clock: then that one is renewed.
 func (a *API) put(r *http.Request, i *info, replicated bool) error {
 	inst := i.instance()
-	marked := replicated
+	source := ""
+	if replicated {
+		source = sourcePeer
+	}
 	if old := a.find(i.app, i.id); old != nil {
 		inst.Service = old.Service
 		dirty, known := dirtyOf(old)
@@ -50,11 +53,15 @@ func (a *API) put(r *http.Request, i *info, replicated bool) error {
 		if !cleared && (older || repeated) {
 			return a.node.Renew(r.Context(), old.Key())
 		}
-		// An instance that registered here itself is this registry's, whoever else repeats it.
-		marked = replicated && old.Attributes[attrSource] == sourcePeer
+		switch {
+		case !FromPeer(old): // One that registered here itself is this registry's, whoever else repeats it.
+			source = old.Attributes[attrSource]
+		case !replicated:
+			source = sourceMoved
+		}
 	}
-	if marked {
-		inst.Attributes = withAttribute(inst.Attributes, attrSource, sourcePeer)
+	if source != "" {
+		inst.Attributes = withAttribute(inst.Attributes, attrSource, source)
 	}
 	stored, _, err := a.node.Put(r.Context(), inst)
 	if err != nil || !replicated || i.override == muster.StatusNone || i.override == stored.Override {

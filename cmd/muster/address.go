@@ -42,6 +42,12 @@ func checkAddresses(s settings) error {
 			return err
 		}
 	}
+	if s.dns == dnsOff {
+		return nil
+	}
+	if err := check("dns", s.dns, true); err != nil {
+		return fmt.Errorf("%w; off is for none", err)
+	}
 	return nil
 }
 

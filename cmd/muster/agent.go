@@ -22,8 +22,8 @@ import (
 func (a *app) agentCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "agent",
-		Short: "Run a node with its API and dashboard",
-		Long: `Run a node with its API and dashboard, on loopback unless told otherwise.
+		Short: "Run a node with its API, dashboard and DNS",
+		Long: `Run a node with its API, dashboard and DNS, on loopback unless told otherwise.
 
 A setting counts by its flag, else by its environment variable (lists are separated
 by commas), else by its key in the file of --config, else by its default.
@@ -43,12 +43,13 @@ node leaves. A second signal ends it at once.`,
 	return cmd
 }
 
-// agent is a running node with its API.
+// agent is a running node with its API and DNS.
 type agent struct {
 	app  *app
 	set  settings
 	log  *slog.Logger
 	web  *web
+	dns  names
 	node *muster.Node
 	// leave is closed when a client asks the node to leave.
 	leave chan struct{}
@@ -70,21 +71,32 @@ func (a *app) runAgent(ctx context.Context, s settings) error {
 	if g.web, err = listen(ctx, s.http); err != nil {
 		return err
 	}
+	if g.dns, err = listenNames(ctx, s.dns); err != nil {
+		g.web.close()
+		return err
+	}
 	cfg.HTTP = told(g.web.addresses(), "")
 	if g.node, err = start(ctx, cfg, signals); err != nil {
-		g.web.close()
+		g.close()
 		return s.explainStart(err)
 	}
 	if err := g.tellHTTP(cfg.HTTP); err != nil {
-		g.web.close()
+		g.close()
 		return errors.Join(err, g.node.Close()) //nolint:contextcheck // To close needs no time.
 	}
 	g.web.serve(g.handler(), g.log)
+	g.dns.serve(g.node, s, g.log)
 	endReplication := g.replicate(ctx)
 	g.banner()
 	err = g.await(ctx, signals)
 	endReplication()
 	return errors.Join(err, g.stop(context.WithoutCancel(ctx), signals))
+}
+
+// close closes what was opened to listen.
+func (g *agent) close() {
+	g.web.close()
+	g.dns.close()
 }
 
 // logger writes to standard error.
@@ -124,6 +136,7 @@ func start(ctx context.Context, cfg muster.Config, signals <-chan os.Signal) (*m
 func (g *agent) handler() http.Handler {
 	return api.NewHandler(g.node, api.Config{
 		Logger: g.log, Closing: g.web.closing, OnLeave: sync.OnceFunc(func() { close(g.leave) }),
+		Collectors: g.dns.collectors(),
 	})
 }
 
@@ -182,6 +195,8 @@ func (g *agent) await(ctx context.Context, signals <-chan os.Signal) error {
 			return nil
 		case err := <-g.web.failed:
 			return err
+		case err := <-g.dns.failed():
+			return err
 		case <-ctx.Done():
 			return nil
 		}
@@ -192,6 +207,7 @@ func (g *agent) await(ctx context.Context, signals <-chan os.Signal) error {
 func (g *agent) stop(ctx context.Context, signals <-chan os.Signal) error {
 	stopped := make(chan error, 1)
 	go func() {
+		g.dns.stop(ctx)
 		cut := g.web.stop(ctx)
 		ctx, cancel := context.WithTimeout(ctx, leaveGrace)
 		defer cancel()

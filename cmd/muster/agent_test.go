@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -50,7 +51,7 @@ func awaitAgent(t *testing.T, p *process) *runningAgent {
 
 // loopback are the flags of an agent that disturbs no other one.
 func loopback(name string) []string {
-	return []string{"--node", name, "--profile", "local", "--bind", "127.0.0.1:0", "--http", "127.0.0.1:0"}
+	return []string{"--node", name, "--profile", "local", "--bind", "127.0.0.1:0", "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0"}
 }
 
 func (a *runningAgent) terminate() {
@@ -156,6 +157,10 @@ func TestWhatAnAgentProposesToTryWorks(t *testing.T) {
 	if got := text(t, "GET", strings.Fields(commands[1])[1], ""); !strings.Contains(got, "p1") {
 		t.Errorf("what was registered is not found: %s", got)
 	}
+	digProposed(t, n1.out.String())
+	if metrics := text(t, "GET", n1.url+"/metrics", ""); !strings.Contains(metrics, `muster_dns_answers_total{code="NOERROR",transport="udp"} `) {
+		t.Error("the answers of DNS are not counted")
+	}
 	n2 := startAgent(t, nil, n1.try...)
 	vars := map[string]string{"MUSTER_SERVER": n2.url}
 	if got := invoke(t, vars, "verify", "--wait", "30s"); got.status != exitDone || strings.Count(got.out, "agrees") != 2 {
@@ -169,6 +174,45 @@ func TestWhatAnAgentProposesToTryWorks(t *testing.T) {
 	}
 	n1.terminate()
 	n2.terminate()
+}
+
+// digProposed asks what the agent proposes to ask by dig, which not every machine has.
+func digProposed(t *testing.T, said string) {
+	t.Helper()
+	_, after, found := strings.Cut(said, "\n  dig @")
+	words := strings.Fields(after)
+	if !found || len(words) < 5 || words[1] != "-p" || words[4] != "SRV" {
+		t.Fatalf("it proposes no dig:\n%s", said)
+	}
+	var d net.Dialer
+	r := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return d.DialContext(ctx, network, net.JoinHostPort(words[0], words[2]))
+	}}
+	if _, places, err := r.LookupSRV(t.Context(), "", "", words[3]+"."); err != nil || len(places) != 1 || places[0].Port != 8080 {
+		t.Errorf("by DNS there is %v, %v", places, err)
+	}
+}
+
+func TestDNSCanBeOff(t *testing.T) {
+	a := startAgent(t, nil, "--node", "n1", "--profile", "local", "--bind", "127.0.0.1:0", "--http", "127.0.0.1:0", "--dns", "off")
+	if out := a.out.String(); strings.Contains(out, "\ndns ") || strings.Contains(out, "dig ") || !strings.Contains(out, " --dns off ") {
+		t.Errorf("it says\n%s", out)
+	}
+	a.terminate()
+}
+
+func TestATakenDNSPortIsNamedBeforeAnythingElseIsOpened(t *testing.T) {
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = udp.Close() }()
+	taken := udp.LocalAddr().String()
+	got := invoke(t, nil, "agent", "--bind", "127.0.0.1:0", "--http", "127.0.0.1:0", "--dns", taken)
+	want := "muster: cannot listen for DNS on " + taken + ": address already in use: is another agent running? give another port with --dns, or port 0 for a free one\n"
+	if got.status != exitFailed || got.errs != want || got.out != "" {
+		t.Errorf("exit status %d: %s%s", got.status, got.out, got.errs)
+	}
 }
 
 func TestASecondSignalStopsAtOnce(t *testing.T) {
@@ -214,10 +258,13 @@ func TestASignalBeforeAnAgentIsReadyStopsIt(t *testing.T) {
 }
 
 func TestAnAgentOnEveryInterfaceTellsAnAddressThatOthersReach(t *testing.T) {
-	a := startAgent(t, nil, "--node", "n1", "--profile", "local", "--bind", "127.0.0.1:0", "--http", "127.0.0.1:0", "--http", "0.0.0.0:0", "--insecure",
+	a := startAgent(t, nil, "--node", "n1", "--profile", "local", "--bind", "127.0.0.1:0", "--http", "127.0.0.1:0", "--http", "0.0.0.0:0", "--dns", "0.0.0.0:0", "--insecure",
 		"--log-format", "json", "--log-level", "debug")
 	lines := strings.Count(a.out.String(), "\nhttp    http://127.0.0.1:")
 	got := invoke(t, map[string]string{"MUSTER_SERVER": a.url}, "verify")
+	if !strings.Contains(a.out.String(), "\ndns     127.0.0.1:") {
+		t.Errorf("it says nothing of its DNS that others could use:\n%s", a.out)
+	}
 	if lines != 2 || got.status != exitDone {
 		t.Errorf("%d lines; exit status %d: %s\n%s", lines, got.status, got.errs, a.out)
 	}

@@ -13,7 +13,7 @@ func (g *agent) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(g.app.out, format, args...) // A node does not stop because nobody reads what it says.
 }
 
-// banner prints the addresses in use, one a line behind a word of its own, and three commands to try.
+// banner prints the addresses in use, one a line behind a word of its own, and some commands to try.
 func (g *agent) banner() {
 	urls := make([]string, 0, len(g.web.listeners))
 	for _, l := range g.web.addresses() {
@@ -25,9 +25,17 @@ func (g *agent) banner() {
 		g.say("http    %s\n", u)
 	}
 	g.say("ui      %s/ui/\n", urls[0])
+	at := g.dns.address()
+	if at != "" {
+		at = reachable(at, g.node.Addr())
+		g.say("dns     %s\n", at)
+	}
 	g.say("\ntry:\n")
 	g.say("  curl -X POST %s/register -d '{\"id\":\"p1\",\"name\":\"payments\",\"address\":\"10.0.0.5:8080\",\"ttl\":30}'\n", urls[0])
 	g.say("  curl %s/services?name=payments\n", urls[0])
+	if host, port, err := net.SplitHostPort(at); err == nil {
+		g.say("  dig @%s -p %s payments.service.muster SRV\n", host, port)
+	}
 	g.say("  muster agent %s\n\n", strings.Join(g.joiner(), " "))
 }
 
@@ -47,7 +55,13 @@ func (g *agent) joiner() []string {
 	add("dc", s.dc, "dc1")
 	add("zone", s.zone, "")
 	add("profile", s.profile, "lan")
-	flags = append(flags, "--bind", net.JoinHostPort(host, "0"), "--http", "127.0.0.1:0", "--join", g.node.Addr())
+	flags = append(flags, "--bind", net.JoinHostPort(host, "0"), "--http", "127.0.0.1:0")
+	if s.dns == dnsOff {
+		flags = append(flags, "--dns", dnsOff)
+	} else {
+		flags = append(flags, "--dns", "127.0.0.1:0")
+	}
+	flags = append(flags, "--join", g.node.Addr())
 	add("encrypt-file", s.encryptFile, "")
 	if s.encrypt != "" {
 		flags = append(flags, "--encrypt", "KEY") // The key itself would stay in terminals and logs.

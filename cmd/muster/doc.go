@@ -1,12 +1,12 @@
 // Command muster runs a node of the Muster service registry, and asks and tells running nodes.
 //
-//	muster agent                                        a node with its API and dashboard on loopback
+//	muster agent                                        a node with its API, dashboard and DNS on loopback
 //	muster register payments --address 10.0.0.5 --port 8080 -- ./payments
 //	muster instances payments
 //	muster watch payments
 //
-// It holds no logic of the registry. The agent is package muster behind the handler of package api; all other commands
-// speak the native HTTP protocol, as any client does, and print what they are told.
+// It holds no logic of the registry. The agent is package muster behind the handler of package api and the server of
+// package dns; all other commands speak the native HTTP protocol, as any client does, and print what they are told.
 //
 // Guarantees. Data goes to standard output and everything else to standard error. An error is one line that says what
 // failed, why, and what to do. The exit status is one of those in exit.go, except that register -- COMMAND exits with the

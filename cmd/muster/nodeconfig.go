@@ -24,6 +24,10 @@ func (s settings) nodeConfig() (muster.Config, error) {
 				"listen on loopback behind a proxy, or give --insecure if the network can be trusted", address)
 		}
 	}
+	if s.dns != dnsOff && !isLoopback(s.dns) && !s.insecure {
+		return muster.Config{}, fmt.Errorf("DNS on %s answers whoever reaches it: "+
+			"listen on loopback behind a resolver, or give --insecure if the network can be trusted", s.dns)
+	}
 	keys, err := readKeys(s)
 	if err != nil {
 		return muster.Config{}, err

@@ -25,8 +25,11 @@ type settings struct {
 	logLevel          slog.Level
 	logFormat         string
 	insecure          bool
+	dns               string
+	dnsTTL            time.Duration
+	dnsNegativeTTL    time.Duration
 	// What is not served yet, and can therefore only be told to be off: scripts that say so work with every version.
-	dns, preserveProbe string
+	preserveProbe string
 }
 
 // fields is the one list of what an agent can be told: flags, environment variables, the keys of the file, the defaults
@@ -50,7 +53,9 @@ func fields(s *settings) []field {
 		{name: "preserve-min-lost", value: (*countValue)(&s.preserveMinLost), def: "3", arg: "COUNT", help: "so many silent leases at least before anything is preserved"},
 		{name: "preserve-max-age", value: &durationValue{to: &s.preserveMaxAge, never: "unlimited"}, def: "unlimited", arg: "DURATION", help: "how long an expired instance is preserved"},
 		{name: "preserve-probe", value: &choiceValue{&s.preserveProbe, []string{"false"}}, def: "false", arg: "BOOL", help: "ask expired instances by a bare TCP connect before keeping them: not yet, so only false is taken"},
-		{name: "dns", value: &choiceValue{&s.dns, []string{"off"}}, def: "off", arg: "HOST:PORT", help: "address of DNS: not served yet, so only off is taken"},
+		{name: "dns", value: (*textValue)(&s.dns), def: "127.0.0.1:8600", arg: "HOST:PORT", help: "address of DNS, UDP and TCP; port 0 picks a free one; off for none"},
+		{name: "dns-ttl", value: (*secondsValue)(&s.dnsTTL), def: "0s", arg: "DURATION", help: "how long clients may keep an answer of DNS"},
+		{name: "dns-negative-ttl", value: (*secondsValue)(&s.dnsNegativeTTL), def: "0s", arg: "DURATION", help: "how long they may keep it that there is nothing of a name"},
 		{name: "log-level", value: (*levelValue)(&s.logLevel), def: "info", arg: "LEVEL", help: "debug, info, warn or error; logs go to standard error"},
 		{name: "log-format", value: &choiceValue{&s.logFormat, []string{"text", "json"}}, def: "text", arg: "text|json", help: "form of the log"},
 		{name: "insecure", value: (*switchValue)(&s.insecure), def: "false", help: "listen beyond loopback without encryption"},

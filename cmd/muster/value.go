@@ -136,3 +136,20 @@ func (v *durationValue) set(texts []string) error {
 	*v.to = d
 	return nil
 }
+
+// secondsValue is a span of time that is told to others in whole seconds.
+type secondsValue time.Duration
+
+// secondsMax is where such spans end: nobody keeps anything for longer than a week.
+const secondsMax = 7 * 24 * time.Hour
+
+func (v *secondsValue) want() kind { return kindText }
+
+func (v *secondsValue) set(texts []string) error {
+	d, err := time.ParseDuration(texts[0])
+	if err != nil || d < 0 || d > secondsMax || d%time.Second != 0 {
+		return fmt.Errorf(`must be whole seconds from "0s" to "168h", not %q`, texts[0])
+	}
+	*v = secondsValue(d)
+	return nil
+}

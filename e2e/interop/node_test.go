@@ -87,7 +87,7 @@ func startNode(t *testing.T, id string, others []*node, flags ...string) *node {
 func (n *node) start(others []*node, flags ...string) {
 	n.t.Helper()
 	argv := []string{
-		musterBinary(n.t), "agent", "--node", n.id, "--profile", "local", "--bind", n.bind, "--http", strings.TrimPrefix(n.http, "http://"),
+		musterBinary(n.t), "agent", "--node", n.id, "--profile", "local", "--bind", n.bind, "--http", strings.TrimPrefix(n.http, "http://"), "--dns", "off",
 	}
 	for _, o := range others {
 		if o != n {

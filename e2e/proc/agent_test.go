@@ -28,6 +28,7 @@ type agent struct {
 	client       *http.Client
 	cmd          *exec.Cmd
 	http, gossip string
+	dns          string        // empty unless it was told to serve it
 	ended        chan struct{} // closed when the process has ended
 	status       int
 
@@ -47,6 +48,9 @@ func startAgent(t *testing.T, bin, name string, flags ...string) *agent {
 func (a *agent) launch(flags ...string) {
 	t, name := a.t, a.name
 	t.Helper()
+	if !slices.Contains(flags, "--dns") {
+		flags = append(slices.Clip(flags), "--dns", "off") // Its default can be had by one agent alone.
+	}
 	argv := slices.Concat(a.within, []string{a.bin, "agent", "--node", name, "--profile", "local"}, flags)
 	a.cmd, a.ended = exec.Command(argv[0], argv[1:]...), make(chan struct{})
 	stdout, err := a.cmd.StdoutPipe()
@@ -65,6 +69,9 @@ func (a *agent) launch(flags ...string) {
 			fields := strings.Fields(lines.Text())
 			if len(fields) == 2 && fields[0] == "gossip" && a.gossip == "" {
 				a.gossip = fields[1]
+			}
+			if len(fields) == 2 && fields[0] == "dns" {
+				a.dns = fields[1]
 			}
 			if len(fields) == 2 && fields[0] == "http" && a.http == "" {
 				a.http = fields[1]

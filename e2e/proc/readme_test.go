@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,7 +50,7 @@ func TestQuickStartOfTheReadmeWorks(t *testing.T) {
 	}
 	script = strings.Replace(script, "go build -o muster ./cmd/muster\n", "", 1)
 	ports := map[string]string{}
-	for _, port := range []string{"7946", "7947", "7948", "8761", "8762", "8763"} {
+	for _, port := range []string{"7946", "7947", "7948", "8761", "8762", "8763", "8600", "8601", "8602"} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -63,7 +64,7 @@ func TestQuickStartOfTheReadmeWorks(t *testing.T) {
 	// Job control makes %1 mean what it means at a prompt; at the end every job is ended, and waited for.
 	cmd := exec.CommandContext(ctx, "bash", "-c", "set -m\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n"+script)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "MUSTER_BIND="+ports["7946"], "MUSTER_HTTP="+ports["8761"], "MUSTER_SERVER=http://"+ports["8761"])
+	cmd.Env = append(os.Environ(), "MUSTER_BIND="+ports["7946"], "MUSTER_HTTP="+ports["8761"], "MUSTER_DNS="+ports["8600"], "MUSTER_SERVER=http://"+ports["8761"])
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("%v", err)
@@ -83,6 +84,28 @@ func TestQuickStartOfTheReadmeWorks(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Logf("script:\n%s\noutput:\n%s", script, got)
+	}
+}
+
+// What the README asks by dig is answered as it says.
+func TestQuestionsToDNSOfTheReadmeAreAnsweredAsItSays(t *testing.T) {
+	need.All(t, need.Missing("bash", "dig")...)
+	a := startAgent(t, binary(t), "n1", "--dns", "127.0.0.1:0")
+	a.waitReady(10 * time.Second)
+	a.must("POST", "/api/v1/services/instances", map[string]any{
+		"service": "Payments", "address": "10.0.0.5", "port": 8080, "tags": []string{"v2"}, "metadata": map[string]string{"version": "1.4"},
+	}, http.StatusCreated)
+	_, port, err := net.SplitHostPort(a.dns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := strings.ReplaceAll(blocks(t, "sh dns")[0], "-p 8600", "-p "+port)
+	out, err := exec.Command("bash", "-ec", script).CombinedOutput()
+	_, after, _ := strings.Cut(readme(t), "```sh dns\n")
+	_, after, _ = strings.Cut(after, "\n```\n\n```\n")
+	want, _, found := strings.Cut(after, "```\n")
+	if err != nil || !found || string(out) != want {
+		t.Errorf("%v\n%s\nprints\n%s\nand the README says\n%s", err, script, out, want)
 	}
 }
 
