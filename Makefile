@@ -1,10 +1,12 @@
 # Muster's everyday commands. `make` alone lists them.
-# Variables: PKG=./catalog/... narrows test, bench and lint; BENCH=Lookup and COUNT=10 choose benchmarks; FUZZTIME=30s.
+# Variables: PKG=./catalog/... narrows test, bench and lint; BENCH=Lookup and COUNT=10 choose benchmarks; FUZZTIME=30s;
+# SEEDS=10000.
 
 PKG      ?= ./...
 BENCH    ?= .
 COUNT    ?= 10
 FUZZTIME ?= 30s
+SEEDS    ?= 10000
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -12,7 +14,7 @@ SHELL       := bash
 BIN := .ci/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help build check fmt fmt-check lint tidy-check test fuzz bench bench-cmp e2e clean
+.PHONY: help build check fmt fmt-check lint tidy-check test sim fuzz bench bench-cmp e2e clean
 
 help: ## List these targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +42,9 @@ tidy-check: ## Fail if a go.mod or go.sum is not tidy.
 
 test: ## Run the tests with the race detector (PKG).
 	go test -race $(PKG)
+
+sim: ## Run SEEDS schedules of faults in the simulator.
+	go run ./e2e/sim --seeds $(SEEDS)
 
 fuzz: ## Run every fuzz test for FUZZTIME each.
 	@grep -rnoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | while IFS=: read -r file _ func; do \
