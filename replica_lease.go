@@ -64,21 +64,18 @@ func (r *Replica) pass(key Key, to string) {
 	r.forward[to] = append(r.forward[to], key)
 }
 
-// passAgain tells the heirs of a dead home of the renewals that were passed to it and may have been lost with it. An heir
-// may have noticed the death before this node did, and counts from then.
-func (r *Replica) passAgain(home string) {
-	var lost []Key
+// adoptPassed makes this node the home of the instances that have renewed here lately and whose home is dead now: the
+// renewals may have been lost with it, and an heir that noticed the death before this node did counts from then.
+func (r *Replica) adoptPassed(home string) {
+	var lost []*Instance
 	for key, until := range r.passed {
 		if inst, _ := r.cat.Get(key); inst != nil && inst.Home == home && until > r.at.Mono {
-			lost = append(lost, key)
+			lost = append(lost, inst)
 		}
 	}
-	slices.SortFunc(lost, Key.Compare)
-	for _, key := range lost {
-		inst, _ := r.cat.Get(key)
-		if heir := r.heirOf(inst); heir != "" && heir != r.id {
-			r.pass(key, heir)
-		}
+	slices.SortFunc(lost, func(a, b *Instance) int { return a.Key().Compare(b.Key()) })
+	for _, inst := range lost {
+		r.take(inst)
 	}
 }
 

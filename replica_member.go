@@ -89,7 +89,7 @@ func (r *Replica) MemberDown(at Moment, m spread.Member, left bool) {
 			r.planHeirs(m.ID)
 		}
 		if !left {
-			r.passAgain(m.ID)
+			r.adoptPassed(m.ID)
 		}
 	}
 	r.step(spread.MemberDown{Member: m, Left: left})
