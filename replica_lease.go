@@ -199,7 +199,7 @@ func (r *Replica) hold(inst *Instance) {
 		}
 	case inst.Home == r.id:
 		own := held && !l.Inherited
-		if !own || l.TTL != inst.TTL || l.Zone != inst.Zone {
+		if !own || l.TTL != inst.TTL || l.Zone != inst.Zone || r.unmarked(key, l) {
 			r.grant(inst, false)
 		}
 		switch {
@@ -213,7 +213,7 @@ func (r *Replica) hold(inst *Instance) {
 	case r.heirOf(inst) == r.id:
 		delete(r.embedded, key)
 		delete(r.marked, key)
-		if !held || !l.Inherited {
+		if !held || !l.Inherited || r.unmarked(key, l) {
 			r.grant(inst, true)
 		}
 	default:
@@ -223,6 +223,16 @@ func (r *Replica) hold(inst *Instance) {
 			r.leases.Drop(r.at.Mono, key)
 		}
 	}
+}
+
+// unmarked reports whether a lease is preserved here, and its record does not say so: another node, which may have gone
+// since, knew better and took the mark off. The clock then starts afresh, so that the mark comes back if nobody renews.
+func (r *Replica) unmarked(key Key, l selfpreserve.Info) bool {
+	if !l.Preserved {
+		return false
+	}
+	inst, _ := r.cat.Get(key)
+	return inst != nil && !inst.Preserved
 }
 
 func (r *Replica) grant(inst *Instance, inherited bool) {
