@@ -64,21 +64,6 @@ func (r *Replica) pass(key Key, to string) {
 	r.forward[to] = append(r.forward[to], key)
 }
 
-// adoptPassed makes this node the home of the instances that have renewed here lately and whose home is dead now: the
-// renewals may have been lost with it, and an heir that noticed the death before this node did counts from then.
-func (r *Replica) adoptPassed(home string) {
-	var lost []*Instance
-	for key, until := range r.passed {
-		if inst, _ := r.cat.Get(key); inst != nil && inst.Home == home && until > r.at.Mono {
-			lost = append(lost, inst)
-		}
-	}
-	slices.SortFunc(lost, func(a, b *Instance) int { return a.Key().Compare(b.Key()) })
-	for _, inst := range lost {
-		r.take(inst)
-	}
-}
-
 // RenewForwarded is renewals that peers pass on because this node is the home. What is not held here is left alone: the
 // peer answered from its own catalog, and will hear of a change.
 func (r *Replica) RenewForwarded(at Moment, keys []Key) {

@@ -88,9 +88,6 @@ func (r *Replica) MemberDown(at Moment, m spread.Member, left bool) {
 		if planted != "an heir has no heir" || r.homes[m.ID] > 0 {
 			r.planHeirs(m.ID)
 		}
-		if !left {
-			r.adoptPassed(m.ID)
-		}
 	}
 	r.step(spread.MemberDown{Member: m, Left: left})
 	r.boot.tick(r)

@@ -42,7 +42,6 @@ func TestSeedsThatOnceFailedPass(t *testing.T) {
 		{"crashes", 172, "a node that turns renewals away evicts those who renew elsewhere"},
 		{"crashes", 1062, "a lease that was preserved is asserted again after a pause, and never marked again"},
 		{"long", 6569, "two lives of one node, both without memory, take the same higher incarnation"},
-		{"bulk", 32076, "renewals passed to a home that has just died are lost, and its heir, who knew, counts from the death"},
 		{"pauses", 31198, "a home that is about to die takes a mark off, and its heir, which keeps the lease, never puts it on again"},
 		{"long", 111, "a mark is taken off a lease that nobody has renewed, and never put on again"},
 	} {
