@@ -35,7 +35,7 @@ type Catalog struct {
 	logs    map[causal.Origin]*originLog
 	hash    uint64
 
-	sharing    Sharing
+	sharing    sharing
 	services   *table
 	instances  int
 	populated  int // services with at least one instance, as published
@@ -77,7 +77,6 @@ func New(cfg Config, at Moment) *Catalog {
 		idle:     make(map[causal.Origin]time.Duration),
 		pruned:   make(map[causal.Origin]time.Duration),
 		history:  history{limit: cfg.History},
-		sharing:  Sharing{Copy: true},
 	}
 	c.changed.Store(&notice{})
 	c.none.Store(&View{})
@@ -107,7 +106,7 @@ func (c *Catalog) Self() causal.Origin { return c.self }
 // equal ones shared. Needs the writer's lock.
 func (c *Catalog) Register(at Moment, inst *Instance) *Record {
 	inst.Checks = slices.Clone(inst.Checks)
-	c.sharing.Instance(inst)
+	c.sharing.instance(inst)
 	if s := c.services.get(ServiceKey{inst.Namespace, inst.Service}); s != nil {
 		inst.Namespace, inst.Service = s.key.Namespace, s.key.Service // Equal, but held once.
 	}

@@ -6,15 +6,12 @@ import (
 	"slices"
 )
 
-// Sharing lets instances that say the same hold it once: the metadata, ports, attributes and tags of a fleet are mostly
+// sharing lets instances that say the same hold it once: the metadata, ports, attributes and tags of a fleet are mostly
 // those of its few versions, and a small map costs several hundred bytes. It remembers a bounded number of the sets that
 // it has seen, and forgets all of them when there are too many; what has been shared stays shared.
 //
-// It is the writer's, like the catalog or decoder that owns it: not safe for concurrent use. The zero Sharing is ready.
-type Sharing struct {
-	// Copy says that instances come with maps and tags that stay someone else's: what is seen for the first time is copied.
-	Copy bool
-
+// It is the writer's, like the catalog that owns it: not safe for concurrent use. The zero sharing is ready.
+type sharing struct {
 	seed  maphash.Seed
 	texts map[uint64]map[string]string
 	ports map[uint64]map[string]int
@@ -24,9 +21,9 @@ type Sharing struct {
 // maxShared is how many sets of each kind are remembered.
 const maxShared = 4096
 
-// Instance replaces the maps and the tags of an instance by equal ones of an earlier instance, where there are any. The
-// instance must not be visible to anyone else yet; without Copy, its maps and tags must not be changed afterwards.
-func (s *Sharing) Instance(i *Instance) {
+// instance replaces the maps and the tags of an instance by equal ones of an earlier instance, or, where there are none, by
+// copies: they stay the caller's. The instance must not be visible to anyone else yet.
+func (s *sharing) instance(i *Instance) {
 	if s.texts == nil {
 		s.seed = maphash.MakeSeed()
 		s.texts, s.ports, s.tags = make(map[uint64]map[string]string), make(map[uint64]map[string]int), make(map[uint64][]string)
@@ -34,12 +31,12 @@ func (s *Sharing) Instance(i *Instance) {
 	if len(i.Metadata) == 0 {
 		i.Metadata = nil
 	} else {
-		i.Metadata = shared(s, s.texts, s.hashTexts(i.Metadata), i.Metadata, maps.Equal, maps.Clone)
+		i.Metadata = shared(s.texts, s.hashTexts(i.Metadata), i.Metadata, maps.Equal, maps.Clone)
 	}
 	if len(i.Attributes) == 0 {
 		i.Attributes = nil
 	} else {
-		i.Attributes = shared(s, s.texts, s.hashTexts(i.Attributes), i.Attributes, maps.Equal, maps.Clone)
+		i.Attributes = shared(s.texts, s.hashTexts(i.Attributes), i.Attributes, maps.Equal, maps.Clone)
 	}
 	if len(i.Ports) == 0 {
 		i.Ports = nil
@@ -51,7 +48,7 @@ func (s *Sharing) Instance(i *Instance) {
 				port int
 			}{name, port})
 		}
-		i.Ports = shared(s, s.ports, h, i.Ports, maps.Equal, maps.Clone)
+		i.Ports = shared(s.ports, h, i.Ports, maps.Equal, maps.Clone)
 	}
 	if len(i.Tags) == 0 {
 		i.Tags = nil
@@ -60,29 +57,27 @@ func (s *Sharing) Instance(i *Instance) {
 		for _, tag := range i.Tags {
 			h = h*31 + maphash.String(s.seed, tag)
 		}
-		i.Tags = shared(s, s.tags, h, i.Tags, slices.Equal, slices.Clone)
+		i.Tags = shared(s.tags, h, i.Tags, slices.Equal, slices.Clone)
 	}
 }
 
 // hashTexts does not depend on the order of the map.
-func (s *Sharing) hashTexts(m map[string]string) (h uint64) {
+func (s *sharing) hashTexts(m map[string]string) (h uint64) {
 	for k, v := range m {
 		h += maphash.Comparable(s.seed, [2]string{k, v})
 	}
 	return h
 }
 
-// shared is the set that was seen under that hash, if it is equal to set; else set, which is seen from now on.
-func shared[S any](s *Sharing, seen map[uint64]S, hash uint64, set S, equal func(a, b S) bool, clone func(S) S) S {
+// shared is the set that was seen under that hash, if it is equal to set; else a copy of set, which is seen from now on.
+func shared[S any](seen map[uint64]S, hash uint64, set S, equal func(a, b S) bool, clone func(S) S) S {
 	if old, ok := seen[hash]; ok && equal(old, set) {
 		return old
 	}
 	if len(seen) >= maxShared {
 		clear(seen)
 	}
-	if s.Copy {
-		set = clone(set)
-	}
+	set = clone(set)
 	seen[hash] = set
 	return set
 }

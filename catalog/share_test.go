@@ -1,4 +1,4 @@
-package catalog_test
+package catalog
 
 import (
 	"maps"
@@ -8,23 +8,21 @@ import (
 	"unsafe"
 
 	"pgregory.net/rapid"
-
-	"github.com/musterhq/muster/catalog"
 )
 
 func TestSharingChangesNothingThatCanBeRead(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var s catalog.Sharing
+		var s sharing
 		names := rapid.SampledFrom([]string{"a", "b", "ab", "1", ""})
 		texts := rapid.MapOfN(names, names, 0, 3)
 		for range rapid.IntRange(1, 40).Draw(t, "instances") {
-			i := &catalog.Instance{
+			i := &Instance{
 				Metadata: texts.Draw(t, "metadata"), Attributes: texts.Draw(t, "attributes"),
 				Ports: rapid.MapOfN(names, rapid.IntRange(1, 3), 0, 3).Draw(t, "ports"),
 				Tags:  rapid.SliceOfN(names, 0, 3).Draw(t, "tags"),
 			}
 			before := i.Clone()
-			s.Instance(i)
+			s.instance(i)
 			if !maps.Equal(i.Metadata, before.Metadata) || !maps.Equal(i.Attributes, before.Attributes) ||
 				!maps.Equal(i.Ports, before.Ports) || !slices.Equal(i.Tags, before.Tags) {
 				t.Fatalf("%+v became %+v", before, i)
@@ -34,12 +32,12 @@ func TestSharingChangesNothingThatCanBeRead(t *testing.T) {
 }
 
 func TestEqualSetsAreHeldOnce(t *testing.T) {
-	var s catalog.Sharing
-	say := func(version string) *catalog.Instance {
-		i := &catalog.Instance{
+	var s sharing
+	say := func(version string) *Instance {
+		i := &Instance{
 			Metadata: map[string]string{"version": version}, Ports: map[string]int{"grpc": 9090}, Tags: []string{"v" + version},
 		}
-		s.Instance(i)
+		s.instance(i)
 		return i
 	}
 	one, other, same := say("1"), say("2"), say("1")
@@ -59,10 +57,10 @@ func TestEqualSetsAreHeldOnce(t *testing.T) {
 }
 
 func TestMapsThatStayTheCallersAreCopied(t *testing.T) {
-	s := catalog.Sharing{Copy: true}
-	i := &catalog.Instance{Metadata: map[string]string{"version": "1"}, Ports: map[string]int{}, Tags: []string{"a"}}
+	var s sharing
+	i := &Instance{Metadata: map[string]string{"version": "1"}, Ports: map[string]int{}, Tags: []string{"a"}}
 	metadata, ports, tags := i.Metadata, i.Ports, i.Tags
-	s.Instance(i)
+	s.instance(i)
 	metadata["version"], ports["late"], tags[0] = "2", 1, "b"
 	if i.Metadata["version"] != "1" || len(i.Ports) != 0 || i.Tags[0] != "a" {
 		t.Fatalf("what the caller does with its maps shows: %v %v %v", i.Metadata, i.Ports, i.Tags)
