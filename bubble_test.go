@@ -213,7 +213,7 @@ func TestRestartWithTheSameDataDirectoryServesTheSameCatalog(t *testing.T) {
 		n := b.start("n1", withDir)
 		key := b.put(n, "s", "1", time.Hour)
 		b.put(n, "s", "2", time.Hour)
-		if _, err := n.SetOverride(t.Context(), key, muster.StatusOutOfService); err != nil {
+		if _, err := n.SetOverride(t.Context(), key, muster.StatusOutOfService, ""); err != nil {
 			t.Fatal(err)
 		}
 		before := n.Info()
@@ -336,7 +336,7 @@ func TestWatchTellsEveryChangeAndResumes(t *testing.T) {
 		b.put(nodes[0], "other", "1", time.Hour)
 		synctest.Wait()
 		time.Sleep(time.Second)
-		if _, err := nodes[0].SetOverride(t.Context(), key, muster.StatusDown); err != nil {
+		if _, err := nodes[0].SetOverride(t.Context(), key, muster.StatusDown, ""); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(20 * time.Second) // The first one is silent.

@@ -100,13 +100,13 @@ func (n *Node) Remove(ctx context.Context, key Key) error {
 	return n.write(ctx, func(r *Replica, at Moment) error { return r.Deregister(at, key) })
 }
 
-// SetOverride is an operator's decision about an instance's status, which no registration wipes; StatusNone takes it
-// back. ErrNotFound, ErrNotReady or ErrClosed.
-func (n *Node) SetOverride(ctx context.Context, key Key, status Status) (InstanceDetail, error) {
+// SetOverride is an operator's decision about an instance's status, and the reason for it (at most 1 KiB is kept), which no
+// registration wipes; StatusNone takes it back. ErrNotFound, ErrNotReady or ErrClosed.
+func (n *Node) SetOverride(ctx context.Context, key Key, status Status, reason string) (InstanceDetail, error) {
 	if !n.ready.Load() {
 		return InstanceDetail{}, n.unready()
 	}
-	if err := n.write(ctx, func(r *Replica, at Moment) error { return r.SetOverride(at, key, status) }); err != nil {
+	if err := n.write(ctx, func(r *Replica, at Moment) error { return r.SetOverride(at, key, status, reason) }); err != nil {
 		return InstanceDetail{}, err
 	}
 	return n.Detail(key)

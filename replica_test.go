@@ -524,7 +524,7 @@ func TestOverrideSurvivesReregistrationAndTheHome(t *testing.T) {
 	w := newWorld(t, 10, 3)
 	key := w.register("n1", "s", 1, 3*time.Second)[0]
 	w.run(100 * time.Millisecond)
-	if err := w.reps["n2"].SetOverride(w.moment(), key, muster.StatusOutOfService); err != nil {
+	if err := w.reps["n2"].SetOverride(w.moment(), key, muster.StatusOutOfService, ""); err != nil {
 		t.Fatal(err)
 	}
 	w.run(100 * time.Millisecond)
@@ -536,14 +536,14 @@ func TestOverrideSurvivesReregistrationAndTheHome(t *testing.T) {
 			t.Fatalf("%s: %+v", name, i)
 		}
 	}
-	if err := w.reps["n1"].SetOverride(w.moment(), key, muster.StatusNone); err != nil {
+	if err := w.reps["n1"].SetOverride(w.moment(), key, muster.StatusNone, ""); err != nil {
 		t.Fatal(err)
 	}
 	w.run(100 * time.Millisecond)
 	if i, _ := w.reps["n3"].Catalog().Get(key); i.Status != muster.StatusUp || i.Override != muster.StatusNone {
 		t.Fatalf("after it was cleared: %+v", i)
 	}
-	if err := w.reps["n1"].SetOverride(w.moment(), muster.Key{Service: "no"}, muster.StatusDown); !errors.Is(err, muster.ErrNotFound) {
+	if err := w.reps["n1"].SetOverride(w.moment(), muster.Key{Service: "no"}, muster.StatusDown, ""); !errors.Is(err, muster.ErrNotFound) {
 		t.Fatalf("of no instance: %v", err)
 	}
 }

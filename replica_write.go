@@ -22,7 +22,7 @@ func (r *Replica) Register(at Moment, inst *Instance, embedded bool) (stored *In
 	inst.Embedded = embedded
 	inst.Datacenter, inst.Home = r.cfg.Datacenter, r.id
 	inst.RegisteredAt = at.Wall.UTC().Truncate(time.Millisecond) // As on the wire.
-	inst.Override, inst.Preserved = StatusNone, false
+	inst.Override, inst.OverrideReason, inst.Preserved, inst.Results = StatusNone, "", false, nil
 	r.begin(at)
 	key := inst.Key()
 	old, _ := r.cat.Get(key)
@@ -72,32 +72,34 @@ func (r *Replica) Deregister(at Moment, key Key) error {
 	return nil
 }
 
-// remove writes the tombstones of an instance: of its registration, and of the lease that would be left over. The
+// remove writes the tombstones of an instance: of its registration, and of the lease and the results that would be left over. The
 // override stays: it is the operator's, and meant for the instance when it comes back.
 func (r *Replica) remove(key Key, why catalog.Deletion) {
 	r.drop(key)
 	r.wrote(r.cat.Delete(r.at, key, catalog.KindRegistration, why))
 	for _, rec := range r.cat.Registers(key) {
-		if rec.Kind == catalog.KindLease && !rec.Deleted() {
-			r.wrote(r.cat.Delete(r.at, key, catalog.KindLease, catalog.Cleared))
+		if (rec.Kind == catalog.KindLease || rec.Kind == catalog.KindChecks) && !rec.Deleted() {
+			r.wrote(r.cat.Delete(r.at, key, rec.Kind, catalog.Cleared))
 		}
 	}
 }
 
-// SetOverride writes the operator's decision; StatusNone takes it back. ErrNotFound if there is no such instance.
-func (r *Replica) SetOverride(at Moment, key Key, s Status) error {
+// SetOverride writes the operator's decision and its reason, which may be empty; StatusNone takes it back. ErrNotFound if
+// there is no such instance.
+func (r *Replica) SetOverride(at Moment, key Key, s Status, reason string) error {
 	inst, _ := r.cat.Get(key)
 	if inst == nil {
 		return ErrNotFound
 	}
-	if inst.Override == s {
+	reason = catalog.CutOutput(reason, catalog.MaxValueBytes)
+	if inst.Override == s && (inst.OverrideReason == reason || s == StatusNone) {
 		return nil
 	}
 	r.begin(at)
 	if s == StatusNone {
 		r.wrote(r.cat.Delete(at, key, catalog.KindOverride, catalog.Cleared))
 	} else {
-		r.wrote(r.cat.SetOverride(at, key, s))
+		r.wrote(r.cat.SetOverride(at, key, catalog.Override{Status: s, Reason: reason}))
 	}
 	r.end()
 	return nil
@@ -125,7 +127,7 @@ func (r *Replica) PatchMetadata(at Moment, key Key, patch map[string]*string) er
 	if err := body.Complete(); err != nil {
 		return err
 	}
-	body.Home, body.Status = now.Home, now.Reported()
+	body.Home, body.Status = now.Home, now.Claimed()
 	r.begin(at)
 	r.wrote(r.cat.Register(at, body))
 	if now.Preserved {
@@ -148,7 +150,7 @@ func (r *Replica) registration(key Key) *Instance {
 // leaseOf is the lease register's value that says what inst says.
 func leaseOf(inst *Instance) catalog.Lease {
 	return catalog.Lease{
-		Home: inst.Home, Status: inst.Reported(), Preserved: inst.Preserved, LastRenewal: inst.LastRenewal,
+		Home: inst.Home, Status: inst.Claimed(), Preserved: inst.Preserved, LastRenewal: inst.LastRenewal,
 	}
 }
 
@@ -156,7 +158,7 @@ func leaseOf(inst *Instance) catalog.Lease {
 // is alive: the same body, under a new stamp.
 func (r *Replica) reassert(inst *Instance) {
 	body := inst.Clone()
-	body.Status, body.Override = inst.Reported(), StatusNone
+	body.Status, body.Override, body.OverrideReason, body.Results = inst.Claimed(), StatusNone, "", nil
 	body.Home, body.Preserved = r.id, false
 	r.wrote(r.cat.Register(r.at, body))
 }

@@ -25,6 +25,10 @@ type (
 	Status = catalog.Status
 	// Check is a health check of an instance.
 	Check = catalog.Check
+	// CheckResult is what a check has found.
+	CheckResult = catalog.CheckResult
+	// CheckStatus is passing, warning or critical.
+	CheckStatus = catalog.CheckStatus
 	// InvalidError is the error of a registration that cannot be taken: every field at fault.
 	InvalidError = catalog.InvalidError
 	// FieldError says what is wrong with one field.
@@ -39,6 +43,14 @@ const (
 	StatusStarting     = catalog.StatusStarting
 	StatusOutOfService = catalog.StatusOutOfService
 	StatusUnknown      = catalog.StatusUnknown
+)
+
+// The statuses of a check.
+const (
+	CheckNone     = catalog.CheckNone
+	CheckPassing  = catalog.CheckPassing
+	CheckWarning  = catalog.CheckWarning
+	CheckCritical = catalog.CheckCritical
 )
 
 // DefaultNamespace is the namespace of those who name none.

@@ -119,8 +119,17 @@ func (c *Catalog) SetLease(at Moment, key Key, l Lease) *Record {
 }
 
 // SetOverride writes the operator's decision. Needs the writer's lock.
-func (c *Catalog) SetOverride(at Moment, key Key, s Status) *Record {
-	return c.write(at, &Record{Key: key, Kind: KindOverride, Override: s})
+func (c *Catalog) SetOverride(at Moment, key Key, o Override) *Record {
+	return c.write(at, &Record{Key: key, Kind: KindOverride, Override: &o})
+}
+
+// SetChecks writes what the checks of an instance have found: results of all of them, at most MaxChecks, which belong to
+// the catalog afterwards. Outputs are cut so that all of them together stay below MaxRecordBytes. Needs the writer's lock.
+func (c *Catalog) SetChecks(at Moment, key Key, results []CheckResult) *Record {
+	for n := range results {
+		results[n].Output = CutOutput(results[n].Output, MaxRecordBytes/len(results))
+	}
+	return c.write(at, &Record{Key: key, Kind: KindChecks, Checks: &Checks{Results: results}})
 }
 
 // Delete writes a tombstone into one register of an instance. Needs the writer's lock.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 
@@ -62,7 +63,7 @@ func TestStatusTravelsWithoutTheBodyAndTheYoungerRegisterSpeaks(t *testing.T) {
 	if got.Status != StatusDown || got.Home != "dc1/b" || got.Address != body.Address {
 		t.Fatalf("after a lease: %+v", got)
 	}
-	c.SetOverride(moment(0), key, StatusOutOfService)
+	c.SetOverride(moment(0), key, Override{Status: StatusOutOfService})
 	if got, _ = c.Get(key); got.Status != StatusOutOfService || got.Override != StatusOutOfService || got.Reported() != StatusDown {
 		t.Fatalf("after an override: %+v", got)
 	}
@@ -243,7 +244,7 @@ func TestChangesSayWhatAndWhy(t *testing.T) {
 	c.Delete(moment(0), key, KindRegistration, Evicted)
 	c.Register(moment(0), testInstance("s", "1", 2))
 	c.Delete(moment(0), key, KindRegistration, Deregistered)
-	c.SetOverride(moment(0), key, StatusDown) // No instance: no change to see.
+	c.SetOverride(moment(0), key, Override{Status: StatusDown}) // No instance: no change to see.
 	var got []string
 	for _, ch := range c.TakeChanges() {
 		got = append(got, strconv.FormatBool(ch.Old != nil)+" "+strconv.FormatBool(ch.New != nil)+" "+ch.Cause.String())
@@ -353,6 +354,18 @@ func TestCompleteFillsWhatMayBeLeftOutAndNamesWhatIsWrong(t *testing.T) {
 		"check without target": {func(i *Instance) { i.Checks = []Check{{}} }, []string{"checks[0]"}},
 		"check of no URL":      {func(i *Instance) { i.Checks = []Check{{HTTP: "ftp://x"}} }, []string{"checks[0].http"}},
 		"check of no port":     {func(i *Instance) { i.Checks = []Check{{TCP: "host"}} }, []string{"checks[0].tcp"}},
+		"check of two kinds":   {func(i *Instance) { i.Checks = []Check{{TCP: "h:1", HTTP: "http://h"}} }, []string{"checks[0]"}},
+		"check of no service":  {func(i *Instance) { i.Checks = []Check{{GRPC: "h/service"}} }, []string{"checks[0].grpc"}},
+		"check too often":      {func(i *Instance) { i.Checks = []Check{{TCP: "h:1", Interval: 1}} }, []string{"checks[0].interval"}},
+		"check with an interval and a ttl": {func(i *Instance) {
+			i.Checks = []Check{{TTL: time.Second, Interval: time.Second}}
+		}, []string{"checks[0].interval"}},
+		"check warns after it is critical": {func(i *Instance) {
+			i.Checks = []Check{{TCP: "h:1", FailuresBeforeWarning: 3, FailuresBeforeCritical: 2}}
+		}, []string{"checks[0].failuresBeforeWarning"}},
+		"two checks of one id":                    {func(i *Instance) { i.Checks = []Check{{ID: "a", TCP: "h:1"}, {ID: "a", TCP: "h:2"}} }, []string{"checks[1].id"}},
+		"a permanent instance may have no port":   {func(i *Instance) { i.Port, i.ID, i.Permanent = 0, "x", true }, nil},
+		"only a permanent instance may have none": {func(i *Instance) { i.Port, i.ID = 0, "x" }, []string{"port"}},
 	} {
 		i := Instance{Service: "payments", Address: "10.0.0.5", Port: 8080}
 		c.change(&i)
@@ -395,6 +408,71 @@ func TestStatusNamesSurviveText(t *testing.T) {
 	}
 	if _, err := ParseStatus("up"); err == nil || !strings.Contains(err.Error(), "OUT_OF_SERVICE") {
 		t.Errorf("an unknown status must be refused with the ones there are: %v", err)
+	}
+}
+
+// What a check has found makes an instance that claims to be UP a DOWN one, and nothing else of it; it outlives a
+// registration that still has the check, and travels without the body.
+func TestACriticalCheckIsAStatus(t *testing.T) {
+	c := newCatalog("a")
+	register := func(status Status, checks ...Check) Key {
+		i := testInstance("s", "1", 1)
+		i.Status, i.Checks = status, checks
+		if err := i.Complete(); err != nil {
+			t.Fatal(err)
+		}
+		return c.Register(moment(0), i).Key
+	}
+	expect := func(when string, status Status, results ...CheckStatus) {
+		t.Helper()
+		got, _ := c.Get(Key{DefaultNamespace, "s", "1"})
+		var found []CheckStatus
+		for _, r := range got.Results {
+			found = append(found, r.Status)
+		}
+		if got.Status != status || !slices.Equal(found, results) || len(got.Results) != len(got.Checks) {
+			t.Fatalf("%s: %v, %v of %d checks; want %v, %v", when, got.Status, found, len(got.Checks), status, results)
+		}
+	}
+	a, b := Check{ID: "a", TCP: "h:1"}, Check{ID: "b", TTL: time.Second, Initial: CheckCritical}
+	key := register(StatusUp, a, b)
+	expect("before any result", StatusDown, CheckPassing, CheckCritical)
+	c.SetChecks(moment(0), key, []CheckResult{{ID: "a", Status: CheckWarning}, {ID: "b", Status: CheckPassing}})
+	expect("with a warning", StatusUp, CheckWarning, CheckPassing)
+	c.SetChecks(moment(0), key, []CheckResult{{ID: "a", Status: CheckCritical}, {ID: "b", Status: CheckPassing}})
+	expect("critical", StatusDown, CheckCritical, CheckPassing)
+	register(StatusUp, b, a)
+	expect("registered again, in another order", StatusDown, CheckPassing, CheckCritical)
+	c.SetLease(moment(0), key, Lease{Home: "dc1/b", Status: StatusUp})
+	expect("moved", StatusDown, CheckPassing, CheckCritical)
+	c.SetOverride(moment(0), key, Override{Status: StatusOutOfService, Reason: "because"})
+	expect("overridden", StatusOutOfService, CheckPassing, CheckCritical)
+	if got, _ := c.Get(key); got.Claimed() != StatusUp || got.Reported() != StatusDown || got.OverrideReason != "because" {
+		t.Fatalf("claimed %v, reported %v, reason %q", got.Claimed(), got.Reported(), got.OverrideReason)
+	}
+	c.Delete(moment(0), key, KindOverride, Cleared)
+	register(StatusStarting, a)
+	expect("STARTING stays", StatusStarting, CheckCritical)
+	register(StatusUp, b)
+	expect("the critical check is gone", StatusUp, CheckPassing)
+}
+
+func TestOutputsTogetherStayBelowTheBoundOfARecord(t *testing.T) {
+	c := newCatalog("a")
+	key := c.Register(moment(0), testInstance("s", "1", 1)).Key
+	results := make([]CheckResult, MaxChecks)
+	for n := range results {
+		results[n] = CheckResult{ID: strconv.Itoa(n), Status: CheckPassing, Output: strings.Repeat("ü", MaxOutput/2)}
+	}
+	bytes := 0
+	for _, r := range c.SetChecks(moment(0), key, results).Checks.Results {
+		bytes += len(r.Output)
+		if !utf8.ValidString(r.Output) {
+			t.Fatal("cut in the middle of a character")
+		}
+	}
+	if bytes > MaxRecordBytes || bytes < MaxRecordBytes/2 {
+		t.Fatalf("%d bytes", bytes)
 	}
 }
 

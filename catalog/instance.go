@@ -81,16 +81,6 @@ func (s *Status) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// Check is a health check that an instance asks its home node to run. Exactly one of HTTP and TCP is set.
-type Check struct {
-	// HTTP is a URL that answers 2xx when the instance is well.
-	HTTP string
-	// TCP is a host:port that accepts a connection when the instance is well.
-	TCP string
-	// Interval is the time between two runs, Timeout how long one may take.
-	Interval, Timeout time.Duration
-}
-
 // Instance is one instance of a service. Given to Register it is what the client says (the fields up to Embedded);
 // returned from a View it is what the registry knows (all fields), and is shared and immutable: do not change it, nor
 // its maps and slices. The zero Instance is not valid: see Validate.
@@ -99,7 +89,7 @@ type Instance struct {
 	Namespace string
 	// Service and ID name the instance within its namespace; ID is service-address-port if not given.
 	Service, ID string
-	// Address is a host name or IP address, without port; Port is 1 to 65535.
+	// Address is a host name or IP address, without port; Port is 1 to 65535, or 0 for a permanent instance that has none.
 	Address string
 	Port    int
 	// Ports are further ports by name.
@@ -120,8 +110,11 @@ type Instance struct {
 	Status Status
 	// TTL is how long the lease lasts after a renewal: 1 s to 24 h, 30 s if not given.
 	TTL time.Duration
-	// Checks are run by the home node.
+	// Checks are run by the home node, or reported by the client.
 	Checks []Check
+	// Permanent says that the instance has no lease: it stays until it is deregistered, or a check's DeregisterAfter has
+	// passed. TTL means nothing then.
+	Permanent bool
 	// Embedded says that the instance lives in the process of its home node and dies with it.
 	Embedded bool
 
@@ -129,8 +122,11 @@ type Instance struct {
 	Datacenter string
 	// Home is the node that holds the lease, "datacenter/name".
 	Home string
-	// Override is the operator's decision, StatusNone if there is none.
-	Override Status
+	// Override is the operator's decision, StatusNone if there is none; OverrideReason is what the operator said of it.
+	Override       Status
+	OverrideReason string
+	// Results are what Checks have found, in their order.
+	Results []CheckResult
 	// Preserved says that the lease has expired but self-preservation keeps the instance.
 	Preserved bool
 	// RegisteredAt is the registering node's wall time of the latest registration.
@@ -138,15 +134,25 @@ type Instance struct {
 	// LastRenewal is the home's wall time of the last renewal before preservation; zero unless Preserved.
 	LastRenewal time.Time
 
-	reported Status // while there is an override: what Status would be without it
+	claimed Status // what Status would be without checks and override; StatusNone if it is the same
 }
 
-// Reported is the status without the operator's override.
-func (i *Instance) Reported() Status {
-	if i.Override != StatusNone {
-		return i.reported
+// Claimed is the status that the client gave, without checks and override.
+func (i *Instance) Claimed() Status {
+	if i.claimed != StatusNone {
+		return i.claimed
 	}
 	return i.Status
+}
+
+// Reported is the status without the operator's override: the claimed one, but for an instance that claims to be UP and
+// has a critical check, which is DOWN.
+func (i *Instance) Reported() Status {
+	s := i.Claimed()
+	if s == StatusUp && Worst(i.Results) == CheckCritical {
+		return StatusDown
+	}
+	return s
 }
 
 // Key names the instance.
@@ -159,6 +165,6 @@ func (i *Instance) Healthy() bool { return i.Status == StatusUp }
 func (i *Instance) Clone() *Instance {
 	c := *i
 	c.Ports, c.Metadata, c.Attributes = maps.Clone(i.Ports), maps.Clone(i.Metadata), maps.Clone(i.Attributes)
-	c.Tags, c.Checks = slices.Clone(i.Tags), slices.Clone(i.Checks)
+	c.Tags, c.Checks, c.Results = slices.Clone(i.Tags), slices.Clone(i.Checks), slices.Clone(i.Results)
 	return &c
 }

@@ -159,8 +159,10 @@ func (cl *cluster) write(i int) {
 		rec = c.Register(at, testInstance(key.Service, key.ID, int(c.seq)))
 	case kind == KindLease:
 		rec = c.SetLease(at, key, Lease{Home: c.Self().Node, Status: Status(rapid.IntRange(1, 5).Draw(t, "status"))})
+	case kind == KindChecks:
+		rec = c.SetChecks(at, key, []CheckResult{{ID: "c", Status: CheckStatus(rapid.IntRange(1, 3).Draw(t, "found"))}})
 	default:
-		rec = c.SetOverride(at, key, StatusOutOfService)
+		rec = c.SetOverride(at, key, Override{Status: StatusOutOfService})
 	}
 	reg := register(rec)
 	cl.note(i, reg, map[causal.Dot]bool{rec.Stamp.Dot: true})

@@ -17,6 +17,9 @@ const (
 	KindLease
 	// KindOverride holds the operator's decision.
 	KindOverride
+	// KindChecks holds what the checks of the instance have found. It outlives a registration that replaces another: what
+	// was found of a check counts as long as there is one of that id.
+	KindChecks
 	kinds
 )
 
@@ -53,8 +56,19 @@ type Lease struct {
 	LastRenewal time.Time
 }
 
+// Override is an operator's decision about an instance.
+type Override struct {
+	// Status takes the place of the reported one.
+	Status Status
+	// Reason is for people; it may be empty.
+	Reason string
+}
+
+// Checks are what the checks of an instance have found.
+type Checks struct{ Results []CheckResult }
+
 // Record is one value of one register: the unit that is stamped, spread and merged. Immutable once stamped; shared
-// between catalogs by those who simulate many in one process. 120 bytes, of a size class of 128.
+// between catalogs by those who simulate many in one process. 136 bytes, of a size class of 144.
 type Record struct {
 	Key   Key
 	Stamp causal.Stamp
@@ -64,11 +78,13 @@ type Record struct {
 	// Deletion is Alive, or makes the record a tombstone; then none of the following is set.
 	Deletion Deletion
 	// Override is the body for KindOverride.
-	Override Status
+	Override *Override
 	// Registration is the body, for KindRegistration; its Home is the node that took it and its Status the first one.
 	Registration *Instance
 	// Lease is the body for KindLease.
 	Lease *Lease
+	// Checks is the body for KindChecks.
+	Checks *Checks
 }
 
 // Deleted reports whether the record is a tombstone.
@@ -98,7 +114,7 @@ func (s *slots) instance() *Instance {
 	if lease != nil && !lease.Stamp.Wins(reg.Stamp) {
 		lease = nil
 	}
-	if lease == nil && over == nil {
+	if lease == nil && over == nil && len(reg.Registration.Checks) == 0 {
 		return reg.Registration
 	}
 	i := *reg.Registration
@@ -106,8 +122,17 @@ func (s *slots) instance() *Instance {
 		l := lease.Lease
 		i.Home, i.Status, i.Preserved, i.LastRenewal = l.Home, l.Status, l.Preserved, l.LastRenewal
 	}
+	if len(i.Checks) > 0 {
+		var found []CheckResult
+		if checks := s.live(KindChecks); checks != nil {
+			found = checks.Checks.Results
+		}
+		i.Results = resultsOf(i.Checks, found)
+	}
+	i.claimed = i.Status
+	i.Status = i.Reported()
 	if over != nil {
-		i.reported, i.Status, i.Override = i.Status, over.Override, over.Override
+		i.Status, i.Override, i.OverrideReason = over.Override.Status, over.Override.Status, over.Override.Reason
 	}
 	return &i
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,6 +68,7 @@ func (i *Instance) Complete() error {
 	if i.Status == StatusNone {
 		i.Status = StatusUp
 	}
+	i.completeChecks()
 	return i.validate()
 }
 
@@ -83,7 +83,7 @@ func (i *Instance) validate() error {
 		v.bad("address", "must not hold a port, as in %q: give it in port", i.Address)
 	}
 	switch {
-	case i.Port == 0:
+	case i.Port == 0 && !i.Permanent:
 		v.bad("port", "is required")
 	case i.Port < 0 || i.Port > 65535:
 		v.bad("port", "must be 1 to 65535, not %d", i.Port)
@@ -118,8 +118,11 @@ func (i *Instance) validate() error {
 	v.count("attributes", len(i.Attributes), MaxAttributes)
 	v.texts("attributes", i.Attributes)
 	v.count("checks", len(i.Checks), MaxChecks)
-	for n, c := range i.Checks {
-		v.check("checks["+strconv.Itoa(n)+"]", c)
+	for n := range i.Checks {
+		v.check("checks["+strconv.Itoa(n)+"]", &i.Checks[n])
+		if slices.ContainsFunc(i.Checks[:n], func(c Check) bool { return c.ID == i.Checks[n].ID }) {
+			v.bad("checks["+strconv.Itoa(n)+"].id", "is that of another check too: %q", i.Checks[n].ID)
+		}
 	}
 	if v.bytes > MaxRecordBytes {
 		v.bad("metadata", "and all other text together must be at most %d bytes, not %d", MaxRecordBytes, v.bytes)
@@ -189,25 +192,5 @@ func (v *validator) texts(field string, m map[string]string) {
 func (v *validator) count(field string, n, limit int) {
 	if n > limit {
 		v.bad(field, "must be at most %d, not %d", limit, n)
-	}
-}
-
-func (v *validator) check(field string, c Check) {
-	switch {
-	case (c.HTTP == "") == (c.TCP == ""):
-		v.bad(field, "must have exactly one of http and tcp")
-	case c.HTTP != "":
-		v.text(field+".http", c.HTTP, MaxValueBytes)
-		if u, err := url.Parse(c.HTTP); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			v.bad(field+".http", "must be an http or https URL, not %q", c.HTTP)
-		}
-	default:
-		v.text(field+".tcp", c.TCP, MaxValueBytes)
-		if host, port, ok := strings.Cut(c.TCP, ":"); !ok || host == "" || port == "" {
-			v.bad(field+".tcp", "must be host:port, not %q", c.TCP)
-		}
-	}
-	if c.Interval < 0 || c.Timeout < 0 {
-		v.bad(field, "must not have a negative interval or timeout")
 	}
 }

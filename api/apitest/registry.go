@@ -67,7 +67,7 @@ func (f *Fake) Remove(_ context.Context, key muster.Key) error {
 }
 
 // SetOverride is an operator's decision.
-func (f *Fake) SetOverride(_ context.Context, key muster.Key, status muster.Status) (muster.InstanceDetail, error) {
+func (f *Fake) SetOverride(_ context.Context, key muster.Key, status muster.Status, reason string) (muster.InstanceDetail, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.exists(key); err != nil {
@@ -76,7 +76,7 @@ func (f *Fake) SetOverride(_ context.Context, key muster.Key, status muster.Stat
 	if status == muster.StatusNone {
 		f.catalog.Delete(f.at, key, catalog.KindOverride, catalog.Cleared)
 	} else {
-		f.catalog.SetOverride(f.at, key, status)
+		f.catalog.SetOverride(f.at, key, catalog.Override{Status: status, Reason: reason})
 	}
 	return f.detail(key), nil
 }

@@ -17,7 +17,7 @@ type Node interface {
 	Put(ctx context.Context, inst muster.Instance) (muster.InstanceDetail, bool, error)
 	Renew(ctx context.Context, key muster.Key) error
 	Remove(ctx context.Context, key muster.Key) error
-	SetOverride(ctx context.Context, key muster.Key, status muster.Status) (muster.InstanceDetail, error)
+	SetOverride(ctx context.Context, key muster.Key, status muster.Status, reason string) (muster.InstanceDetail, error)
 	PatchMetadata(ctx context.Context, key muster.Key, patch map[string]*string) (muster.InstanceDetail, error)
 
 	Find(namespace, service string) *muster.View

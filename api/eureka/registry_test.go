@@ -27,7 +27,7 @@ func perturb(t *rapid.T, node *apitest.Fake) {
 	case 0:
 		_ = node.Remove(t.Context(), key) // It may not be there.
 	case 1:
-		_, _ = node.SetOverride(t.Context(), key, muster.StatusOutOfService)
+		_, _ = node.SetOverride(t.Context(), key, muster.StatusOutOfService, "")
 	case 2:
 		if err := node.Learn("dc2", muster.Instance{Namespace: key.Namespace, Service: key.Service, ID: key.ID, Address: "h", Port: 1}); err != nil {
 			t.Fatal(err)

@@ -68,7 +68,7 @@ func (a *API) put(r *http.Request, i *info, replicated bool) error {
 		return err
 	}
 	// A decision that an operator made at the peer.
-	_, err = a.node.SetOverride(r.Context(), stored.Key(), i.override)
+	_, err = a.node.SetOverride(r.Context(), stored.Key(), i.override, "")
 	return err
 }
 
@@ -190,7 +190,7 @@ func (a *API) override(r *http.Request, app, id string, status muster.Status) er
 	if status == muster.StatusUnknown { // Which is how Eureka says that there is none.
 		status = muster.StatusNone
 	}
-	if _, err := a.node.SetOverride(r.Context(), inst.Key(), status); err != nil {
+	if _, err := a.node.SetOverride(r.Context(), inst.Key(), status, ""); err != nil {
 		return err
 	}
 	return a.node.Renew(r.Context(), inst.Key())
@@ -221,7 +221,7 @@ func (a *API) clearOverride(r *http.Request, app, id string, status muster.Statu
 	if inst.Override == muster.StatusNone {
 		return a.node.Renew(r.Context(), inst.Key())
 	}
-	if _, err := a.node.SetOverride(r.Context(), inst.Key(), muster.StatusNone); err != nil {
+	if _, err := a.node.SetOverride(r.Context(), inst.Key(), muster.StatusNone, ""); err != nil {
 		return err
 	}
 	if status == inst.Reported() && status != muster.StatusUnknown {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -38,10 +39,10 @@ func drawInstance(t *rapid.T) muster.Instance {
 	if m := rapid.MapOfN(name, rapid.IntRange(1, 65535), 0, 3).Draw(t, "ports"); len(m) > 0 {
 		inst.Ports = m
 	}
-	for range rapid.IntRange(0, 2).Draw(t, "checks") {
-		c := muster.Check{TCP: "host:80", Interval: time.Duration(rapid.Int64Range(0, 1e12).Draw(t, "interval"))}
+	for n := range rapid.IntRange(0, 2).Draw(t, "checks") {
+		c := muster.Check{ID: strconv.Itoa(n), TCP: "host:80", Interval: time.Duration(rapid.Int64Range(1e9, 1e12).Draw(t, "interval")), Timeout: time.Second}
 		if rapid.Bool().Draw(t, "http") {
-			c = muster.Check{HTTP: "http://host/?a=\"b\"", Timeout: time.Second}
+			c = muster.Check{ID: strconv.Itoa(n), HTTP: "http://host/?a=\"b\"", Interval: time.Second, Timeout: time.Second}
 		}
 		inst.Checks = append(inst.Checks, c)
 	}

@@ -86,8 +86,8 @@ func appendCheck(b []byte, c muster.Check) []byte {
 	if target == "" {
 		kind, target = "tcp", c.TCP
 	}
-	b = append(b, '{')
-	b = append(appendString(b, kind), ':')
+	b = appendString(append(b, `{"id":`...), c.ID)
+	b = append(appendString(append(b, ','), kind), ':')
 	b = appendString(b, target)
 	if c.Interval != 0 {
 		b = appendMember(b, "interval", c.Interval.String())

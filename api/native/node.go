@@ -26,7 +26,7 @@ type Node interface {
 	// Remove deregisters.
 	Remove(ctx context.Context, key muster.Key) error
 	// SetOverride is an operator's decision; muster.StatusNone takes it back.
-	SetOverride(ctx context.Context, key muster.Key, status muster.Status) (muster.InstanceDetail, error)
+	SetOverride(ctx context.Context, key muster.Key, status muster.Status, reason string) (muster.InstanceDetail, error)
 	// PatchMetadata changes metadata: nil removes a key.
 	PatchMetadata(ctx context.Context, key muster.Key, patch map[string]*string) (muster.InstanceDetail, error)
 

@@ -31,7 +31,7 @@ func (a *API) override(w http.ResponseWriter, r *http.Request, status muster.Sta
 		return err
 	}
 	key := keyOf(r, &q)
-	detail, err := a.node.SetOverride(r.Context(), key, status)
+	detail, err := a.node.SetOverride(r.Context(), key, status, "")
 	if err != nil {
 		return about(err, key)
 	}

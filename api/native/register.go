@@ -119,6 +119,8 @@ func (d *decoder) check(field string, raw json.RawMessage) (c muster.Check) {
 	d.object(field, raw, func(name string, raw json.RawMessage) {
 		at := field + "." + name
 		switch name {
+		case "id":
+			c.ID = d.string(at, raw)
 		case "http":
 			c.HTTP = d.string(at, raw)
 		case "tcp":

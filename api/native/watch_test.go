@@ -46,7 +46,7 @@ func changes(t *testing.T, node *apitest.Fake) []func() {
 	key := muster.Key{Namespace: "default", Service: "payments", ID: "p1"}
 	override := func(s muster.Status) func() {
 		return func() {
-			if _, err := node.SetOverride(t.Context(), key, s); err != nil {
+			if _, err := node.SetOverride(t.Context(), key, s, ""); err != nil {
 				t.Error(err)
 			}
 		}

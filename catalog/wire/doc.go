@@ -8,10 +8,14 @@
 //
 //	record       [lamport, wall, kind, namespace, service, id, deletion, body]
 //	registration [address, port, weight, ttl ms, status, flags, home, datacenter, zone, registered ms,
-//	              [tag...], [key, value...], [name, port...], [[http, tcp, interval ms, timeout ms]...],
+//	              [tag...], [key, value...], [name, port...], [check...],
 //	              [attribute, value...] only if there are any]
 //	lease        [home, status, flags, last renewal ms]
-//	override     [status]
+//	check        [id, name, notes, http, tcp, grpc, alias, method, body, tls server name, ttl ms, interval ms,
+//	              timeout ms, deregister ms, success before passing, failures before warning and critical, output
+//	              bound, initial status, flags, [script...], [header, [value...]...]]
+//	override     [status, reason]
+//	checks       [[check id, status, output, since ms]...]
 //	vector       [[node, incarnation, [first, length, gap, length, ...]]...]
 //	summary      [lamport, vector, [node, incarnation, floor...], held vector or nil]
 //

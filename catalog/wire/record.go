@@ -13,14 +13,16 @@ const (
 	registrationFields = 14
 	withAttributes     = registrationFields + 1
 	leaseFields        = 4
-	overrideFields     = 1
-	checkFields        = 4
+	overrideFields     = 2
+	checkFields        = 22
+	resultFields       = 4
 )
 
 // Flags of a registration and of a lease.
 const (
 	flagSecure    = 1 << 0
 	flagEmbedded  = 1 << 1
+	flagPermanent = 1 << 2
 	flagPreserved = 1 << 0
 )
 
@@ -51,9 +53,12 @@ func (w *writer) record(r *catalog.Record) {
 		w.registration(r.Registration)
 	case r.Kind == catalog.KindLease:
 		w.lease(r.Lease)
+	case r.Kind == catalog.KindChecks:
+		w.results(r.Checks.Results)
 	default:
 		w.array(overrideFields)
-		w.uint(uint64(r.Override))
+		w.uint(uint64(r.Override.Status))
+		w.str(r.Override.Reason)
 	}
 }
 
@@ -69,7 +74,7 @@ func (w *writer) registration(i *catalog.Instance) {
 	w.int(int64(i.Weight))
 	w.int(i.TTL.Milliseconds())
 	w.uint(uint64(i.Status))
-	w.uint(bit(i.Secure, flagSecure) | bit(i.Embedded, flagEmbedded))
+	w.uint(bit(i.Secure, flagSecure) | bit(i.Embedded, flagEmbedded) | bit(i.Permanent, flagPermanent))
 	w.str(i.Home)
 	w.str(i.Datacenter)
 	w.str(i.Zone)
@@ -85,12 +90,8 @@ func (w *writer) registration(i *catalog.Instance) {
 		w.int(int64(i.Ports[k]))
 	}
 	w.array(len(i.Checks))
-	for _, c := range i.Checks {
-		w.array(checkFields)
-		w.str(c.HTTP)
-		w.str(c.TCP)
-		w.int(c.Interval.Milliseconds())
-		w.int(c.Timeout.Milliseconds())
+	for n := range i.Checks {
+		w.healthCheck(&i.Checks[n])
 	}
 	if len(i.Attributes) > 0 {
 		w.texts(i.Attributes)
@@ -153,11 +154,13 @@ func (d *Decoder) record(dot causal.Dot) *catalog.Record {
 		r.Registration = d.registration(r.Key)
 	case r.Kind == catalog.KindLease:
 		r.Lease = d.lease()
+	case r.Kind == catalog.KindChecks:
+		r.Checks = &catalog.Checks{Results: d.results()}
 	default:
 		n := d.array(overrideFields, maxFields)
-		r.Override = d.status()
+		r.Override = &catalog.Override{Status: d.status(), Reason: d.str(catalog.MaxValueBytes)}
 		d.skip(n - overrideFields)
-		if r.Override == catalog.StatusNone {
+		if r.Override.Status == catalog.StatusNone {
 			d.fail("an override with no status")
 		}
 	}
@@ -180,7 +183,7 @@ func (d *Decoder) registration(key catalog.Key) *catalog.Instance {
 		Status:  d.status(),
 	}
 	flags := d.uint(^uint64(0))
-	i.Secure, i.Embedded = flags&flagSecure != 0, flags&flagEmbedded != 0
+	i.Secure, i.Embedded, i.Permanent = flags&flagSecure != 0, flags&flagEmbedded != 0, flags&flagPermanent != 0
 	i.Home = d.name(2*catalog.MaxNameBytes + 1)
 	i.Datacenter = d.name(catalog.MaxNameBytes)
 	i.Zone = d.name(catalog.MaxNameBytes)
@@ -197,19 +200,14 @@ func (d *Decoder) registration(key catalog.Key) *catalog.Instance {
 	if checks := d.array(0, catalog.MaxChecks); checks > 0 {
 		i.Checks = make([]catalog.Check, checks)
 		for c := range i.Checks {
-			n := d.array(checkFields, maxFields)
-			i.Checks[c] = catalog.Check{
-				HTTP: d.str(catalog.MaxValueBytes), TCP: d.str(catalog.MaxValueBytes),
-				Interval: d.duration(catalog.MaxTTL), Timeout: d.duration(catalog.MaxTTL),
-			}
-			d.skip(n - checkFields)
+			i.Checks[c] = d.healthCheck()
 		}
 	}
 	if n >= withAttributes {
 		i.Attributes = d.texts(catalog.MaxAttributes)
 	}
 	d.skip(n - withAttributes)
-	if d.err == nil && (i.Address == "" || i.Port == 0 || i.TTL < catalog.MinTTL || i.Weight == 0 || i.Home == "" ||
+	if d.err == nil && (i.Address == "" || i.Port == 0 && !i.Permanent || i.TTL < catalog.MinTTL || i.Weight == 0 || i.Home == "" ||
 		i.Status == catalog.StatusNone) {
 		d.fail("registration of %v without address, port, ttl, weight, home or status", key)
 	}

@@ -74,7 +74,7 @@ func TestSnapshotOfManyBlocks(t *testing.T) {
 		s.Records = append(s.Records, &catalog.Record{
 			Key:   catalog.Key{Namespace: "default", Service: "s", ID: "i"},
 			Stamp: causal.Stamp{Lamport: 1, Dot: causal.Dot{Origin: causal.Origin{Node: "dc1/a", Incarnation: uint64(n / 700)}, Seq: uint64(n + 1)}},
-			Kind:  catalog.KindOverride, Override: catalog.StatusDown,
+			Kind:  catalog.KindOverride, Override: &catalog.Override{Status: catalog.StatusDown, Reason: "because"},
 		})
 	}
 	var buf bytes.Buffer

@@ -75,14 +75,52 @@ func drawRecord(t *rapid.T) *catalog.Record {
 			i.Ports = nil
 		}
 		if rapid.Bool().Draw(t, "checked") {
-			i.Checks = []catalog.Check{{HTTP: "http://10.0.0.1/health", Interval: time.Second, Timeout: time.Millisecond}}
+			i.Checks = []catalog.Check{drawCheck(t)}
 		}
 	case catalog.KindLease:
 		r.Lease = &catalog.Lease{Home: "dc1/b", Status: status(), Preserved: rapid.Bool().Draw(t, "preserved"), LastRenewal: ms("renewed")}
+	case catalog.KindChecks:
+		r.Checks = &catalog.Checks{Results: []catalog.CheckResult{{
+			ID:     rapid.StringN(1, 10, 40).Draw(t, "check"),
+			Status: catalog.CheckStatus(rapid.IntRange(1, 3).Draw(t, "found")),
+			Output: rapid.String().Draw(t, "output"), Since: ms("since"),
+		}}}
 	default:
-		r.Override = status()
+		r.Override = &catalog.Override{Status: status(), Reason: rapid.StringN(0, 10, 40).Draw(t, "reason")}
 	}
 	return r
+}
+
+// drawCheck gives every field a value of its own, so that two that are mixed up show.
+func drawCheck(t *rapid.T) catalog.Check {
+	var c catalog.Check
+	v := reflect.ValueOf(&c).Elem()
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Name
+		switch f := v.Field(i); f.Interface().(type) {
+		case string:
+			f.SetString(rapid.StringN(0, 10, 40).Draw(t, name))
+		case bool:
+			f.SetBool(rapid.Bool().Draw(t, name))
+		case int:
+			f.SetInt(rapid.Int64Range(0, 1000).Draw(t, name))
+		case time.Duration:
+			f.SetInt(rapid.Int64Range(0, 1000).Draw(t, name) * int64(time.Millisecond))
+		case catalog.CheckStatus:
+			f.SetUint(rapid.Uint64Range(0, 3).Draw(t, name))
+		case []string:
+			if l := rapid.SliceOfN(rapid.StringN(0, 10, 40), 0, 3).Draw(t, name); len(l) > 0 {
+				f.Set(reflect.ValueOf(l))
+			}
+		case map[string][]string:
+			if rapid.Bool().Draw(t, name) {
+				f.Set(reflect.ValueOf(map[string][]string{"A": {"1", "2"}, rapid.StringN(2, 10, 40).Draw(t, "header"): {"3"}}))
+			}
+		default:
+			t.Fatalf("no value for a field of type %v: %s", f.Type(), name)
+		}
+	}
+	return c
 }
 
 func drawVector(t *rapid.T) *causal.Vector {
@@ -215,7 +253,7 @@ func TestMalformedBytesAreRefused(t *testing.T) {
 			t.Fatalf("with a byte more: %v", err)
 		}
 	})
-	deep := append([]byte{0x9c, 1, 0, 2, 0xa1, 'n', 0xa1, 's', 0xa1, 'i', 0, 0x91, 1}, bytes.Repeat([]byte{0x91}, 1000)...)
+	deep := append([]byte{0x9c, 1, 0, 2, 0xa1, 'n', 0xa1, 's', 0xa1, 'i', 0, 0x93, 1, 0xa0}, bytes.Repeat([]byte{0x91}, 1000)...)
 	if _, err := d.Record(causal.Dot{Origin: causal.Origin{Node: "dc1/a"}, Seq: 1}, deep); !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), "depth") {
 		t.Fatalf("deeply nested: %v", err)
 	}

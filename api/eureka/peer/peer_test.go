@@ -154,7 +154,7 @@ func TestTheServerFollows(t *testing.T) {
 		if got := fmt.Sprint(s.statuses()); got != "map[pay/a:UP pay/b:UP]" {
 			t.Fatal(got)
 		}
-		if _, err := node.SetOverride(t.Context(), key("a"), muster.StatusOutOfService); err != nil {
+		if _, err := node.SetOverride(t.Context(), key("a"), muster.StatusOutOfService, ""); err != nil {
 			t.Fatal(err)
 		}
 		if err := node.Remove(t.Context(), key("b")); err != nil {
@@ -164,7 +164,7 @@ func TestTheServerFollows(t *testing.T) {
 		if got := fmt.Sprint(s.statuses()); got != "map[pay/a:OUT_OF_SERVICE]" {
 			t.Fatal(got)
 		}
-		if _, err := node.SetOverride(t.Context(), key("a"), muster.StatusNone); err != nil {
+		if _, err := node.SetOverride(t.Context(), key("a"), muster.StatusNone, ""); err != nil {
 			t.Fatal(err)
 		}
 		elapse(2 * tick)
@@ -220,7 +220,7 @@ func TestTheServersRegistryIsReadOnce(t *testing.T) {
 		put(t, s.node, "there", nil)
 		put(t, s.node, "both", nil)
 		put(t, node, "both", nil)
-		if _, err := s.node.SetOverride(t.Context(), key("there"), muster.StatusOutOfService); err != nil {
+		if _, err := s.node.SetOverride(t.Context(), key("there"), muster.StatusOutOfService, ""); err != nil {
 			t.Fatal(err)
 		}
 		replicate(t, node, s)

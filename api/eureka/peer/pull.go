@@ -57,6 +57,6 @@ func (s *session) put(ctx context.Context, inst muster.Instance, override muster
 	if err != nil || override == muster.StatusNone || override == stored.Override {
 		return err
 	}
-	_, err = s.node.SetOverride(ctx, stored.Key(), override)
+	_, err = s.node.SetOverride(ctx, stored.Key(), override, "")
 	return err
 }

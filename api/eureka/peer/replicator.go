@@ -22,7 +22,7 @@ type Node interface {
 	Find(namespace, service string) *muster.View
 	WatchFrom(ctx context.Context, namespace, service string, since muster.Index) iter.Seq[muster.Event]
 	Put(ctx context.Context, inst muster.Instance) (muster.InstanceDetail, bool, error)
-	SetOverride(ctx context.Context, key muster.Key, status muster.Status) (muster.InstanceDetail, error)
+	SetOverride(ctx context.Context, key muster.Key, status muster.Status, reason string) (muster.InstanceDetail, error)
 }
 
 // Replicator tells Eureka servers what registers here. It is not a server itself: what they tell us comes in by package

@@ -155,7 +155,7 @@ func (w *World) age() {
 		if n := core[c.index%len(core)]; n.rep.Deregister(n.moment(), c.key) == nil {
 			w.settle(n)
 		}
-		if n := core[c.index%len(core)]; n.rep.SetOverride(n.moment(), c.key, muster.StatusNone) == nil {
+		if n := core[c.index%len(core)]; n.rep.SetOverride(n.moment(), c.key, muster.StatusNone, "") == nil {
 			w.settle(n)
 		}
 	}

@@ -273,14 +273,14 @@ func (w *World) operate(o *Op) {
 	at := n.moment()
 	switch o.Kind { //nolint:exhaustive // The rest is how many kinds there are.
 	case OpOverride:
-		err = n.rep.SetOverride(at, c.key, muster.StatusOutOfService)
+		err = n.rep.SetOverride(at, c.key, muster.StatusOutOfService, "")
 	case OpClear:
-		err = n.rep.SetOverride(at, c.key, muster.StatusNone)
+		err = n.rep.SetOverride(at, c.key, muster.StatusNone, "")
 	case OpPatch:
 		v := "p"
 		err = n.rep.PatchMetadata(at, c.key, map[string]*string{"patched": &v})
 	case OpStatus:
-		err = n.rep.SetOverride(at, c.key, muster.StatusDown)
+		err = n.rep.SetOverride(at, c.key, muster.StatusDown, "")
 	case OpReregister:
 		if c.running && c.wants && !c.plan.Embedded {
 			c.server = n.index

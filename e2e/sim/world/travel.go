@@ -107,9 +107,9 @@ func (w *World) apply(n *node, kind OpKind, who, step int) {
 	value := strconv.Itoa(step)
 	switch kind { // What is refused, because there is no such instance, is refused everywhere.
 	case OpOverride:
-		_ = n.rep.SetOverride(now, key, muster.StatusOutOfService)
+		_ = n.rep.SetOverride(now, key, muster.StatusOutOfService, "")
 	case OpClear:
-		_ = n.rep.SetOverride(now, key, muster.StatusNone)
+		_ = n.rep.SetOverride(now, key, muster.StatusNone, "")
 	case OpPatch:
 		_ = n.rep.PatchMetadata(now, key, map[string]*string{"step": &value})
 	case OpStatus:
