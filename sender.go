@@ -40,7 +40,7 @@ func (s *sender) all(out []Outbound) {
 		o := &out[i]
 		to, ok := s.name(o.To)
 		if o.Msg != nil && (!o.Same || encoded == nil) {
-			encoded = frame.Append(nil, o.Msg)
+			encoded = frame.Append(nil, o.Msg, s.n.replica.ID())
 		}
 		switch {
 		case !ok:
@@ -183,7 +183,7 @@ func (n *Node) receive(from string, msg []byte) {
 		err = bad
 	}
 	if err == nil {
-		m, bad := frame.Decode(msg)
+		m, bad := frame.Decode(msg, id)
 		if bad == nil {
 			n.do(func(r *Replica, at Moment) { r.Receive(at, id, m) })
 			return

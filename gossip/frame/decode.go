@@ -21,17 +21,17 @@ const (
 	minSpan  = 1 + 1 + 1 + 1
 )
 
-// Decode reads one packet, all of b. Bodies, vectors and summaries in the message are parts of b, which the caller hands
+// Decode reads one packet, all of b, which from has sent. Bodies, vectors and summaries in the message are parts of b, which the caller hands
 // over: it must not be written to afterwards. Strings are copies. Errors: ErrVersion, ErrUnknownKind, ErrMalformed.
-func Decode(b []byte) (spread.Message, error) {
+func Decode(b []byte, from string) (spread.Message, error) {
 	kind, err := Kind(b)
 	if err != nil {
 		return nil, err
 	}
 	r := readers.Get().(*reader) //nolint:errcheck // The pool holds nothing else.
-	r.reset(b)
+	r.reset(b, from)
 	m, err := r.message(kind)
-	r.reset(nil)
+	r.reset(nil, "")
 	readers.Put(r)
 	return m, err
 }
@@ -73,10 +73,11 @@ func (r *reader) message(kind byte) (m spread.Message, err error) {
 
 // reader takes msgpack values off b. After the first fault every value is zero and every count 0.
 type reader struct {
-	b   []byte
-	in  bytes.Reader
-	dec *msgpack.Decoder
-	err error
+	b    []byte
+	from string
+	in   bytes.Reader
+	dec  *msgpack.Decoder
+	err  error
 }
 
 var readers = sync.Pool{New: func() any {
@@ -86,8 +87,8 @@ var readers = sync.Pool{New: func() any {
 }}
 
 // reset starts over behind the header of b.
-func (r *reader) reset(b []byte) {
-	r.b, r.err = b, nil
+func (r *reader) reset(b []byte, from string) {
+	r.b, r.from, r.err = b, from, nil
 	r.in.Reset(b[min(HeaderSize, len(b)):])
 }
 
@@ -152,7 +153,11 @@ func (r *reader) spans() []spread.Span {
 }
 
 func (r *reader) origin() causal.Origin {
-	return causal.Origin{Node: r.string(), Incarnation: r.uint(math.MaxUint64)}
+	o := causal.Origin{Node: r.string(), Incarnation: r.uint(math.MaxUint64)}
+	if o.Node == "" {
+		o.Node = r.from
+	}
+	return o
 }
 
 // count reads the header of an array whose elements are groups of the given width, at least size bytes each, and

@@ -14,7 +14,8 @@
 //	sync_refuse   id
 //
 // where a frame is [node, incarnation, root, fanout, [gap, body, gap, body, ...]] and a gap is the difference to the
-// sequence before it (to 0 for the first), at least 1. Sequences thus take one byte where they follow each other.
+// sequence before it (to 0 for the first), at least 1. Sequences thus take one byte where they follow each other. A node
+// that is empty is the sender itself: nearly all that a node sends in a small cluster is its own.
 //
 // Versions. A reader refuses every version but its own, so a change of layout takes a new version, and membership's
 // protocol range keeps apart nodes that could not talk.

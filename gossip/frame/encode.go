@@ -5,16 +5,18 @@ import (
 
 	"github.com/vmihailenco/msgpack/v5"
 
+	"github.com/musterhq/muster/catalog/causal"
 	"github.com/musterhq/muster/gossip/spread"
 )
 
-// Append appends the packet that holds m and returns the longer slice. A nil message appends nothing.
-func Append(dst []byte, m spread.Message) []byte {
+// Append appends the packet that holds m, which from is going to send, and returns the longer slice. A nil message appends
+// nothing.
+func Append(dst []byte, m spread.Message, from string) []byte {
 	if m == nil {
 		return dst
 	}
 	w := writers.Get().(*writer) //nolint:errcheck // The pool holds nothing else.
-	w.b = AppendHeader(dst, byte(m.Kind()))
+	w.b, w.from = AppendHeader(dst, byte(m.Kind())), from
 	w.message(m)
 	dst, w.b = w.b, nil
 	writers.Put(w)
@@ -23,8 +25,9 @@ func Append(dst []byte, m spread.Message) []byte {
 
 // writer puts msgpack values behind b. Its own Write can't fail, and the encoder fails only when that does.
 type writer struct {
-	b   []byte
-	enc *msgpack.Encoder
+	b    []byte
+	from string // the sender, whose name is not repeated
+	enc  *msgpack.Encoder
 }
 
 var writers = sync.Pool{New: func() any {
@@ -71,8 +74,7 @@ func (w *writer) frames(frames []spread.Frame) {
 	w.array(len(frames))
 	for _, f := range frames {
 		w.array(5)
-		w.string(f.Origin.Node)
-		w.uint(f.Origin.Incarnation)
+		w.origin(f.Origin)
 		w.string(f.Root)
 		w.uint(uint64(f.Fanout))
 		w.array(2 * len(f.Deltas))
@@ -88,11 +90,19 @@ func (w *writer) frames(frames []spread.Frame) {
 func (w *writer) spans(spans []spread.Span) {
 	w.array(4 * len(spans))
 	for _, s := range spans {
-		w.string(s.Origin.Node)
-		w.uint(s.Origin.Incarnation)
+		w.origin(s.Origin)
 		w.uint(s.Range.First)
 		w.uint(s.Range.Last - s.Range.First)
 	}
+}
+
+// origin leaves out the name of the sender itself, which most of what a node sends is about.
+func (w *writer) origin(o causal.Origin) {
+	if o.Node == w.from {
+		o.Node = ""
+	}
+	w.string(o.Node)
+	w.uint(o.Incarnation)
 }
 
 func (w *writer) array(n int)     { _ = w.enc.EncodeArrayLen(n) }

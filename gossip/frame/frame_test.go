@@ -2,6 +2,7 @@ package frame
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"reflect"
 	"runtime"
@@ -23,6 +24,9 @@ func drawBytes(t *rapid.T, label string) []byte {
 	return nil
 }
 
+// self is who sends the packets of the tests.
+const self = "dc1/a"
+
 func drawNode(t *rapid.T) string {
 	return rapid.SampledFrom([]string{"", "dc1/a", "dc1/a-node-of-twenty", "dc1/" + string(bytes.Repeat([]byte{'x'}, 300))}).Draw(t, "node")
 }
@@ -34,7 +38,7 @@ func drawUint(t *rapid.T, label string, limit uint64) uint64 {
 }
 
 func drawOrigin(t *rapid.T) causal.Origin {
-	return causal.Origin{Node: drawNode(t), Incarnation: drawUint(t, "incarnation", 1<<64-1)}
+	return causal.Origin{Node: cmp.Or(drawNode(t), self), Incarnation: drawUint(t, "incarnation", 1<<64-1)}
 }
 
 func drawFrames(t *rapid.T) []spread.Frame {
@@ -100,11 +104,11 @@ func drawMessage(t *rapid.T) spread.Message {
 func TestDecodeReadsWhatAppendWrote(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawMessage(t)
-		b := Append([]byte("before"), m)
+		b := Append([]byte("before"), m, self)
 		if !bytes.HasPrefix(b, []byte("before")) {
 			t.Fatal("append overwrote what was there")
 		}
-		got, err := Decode(b[len("before"):])
+		got, err := Decode(b[len("before"):], self)
 		if err != nil {
 			t.Fatalf("%v of %+v", err, m)
 		}
@@ -117,7 +121,7 @@ func TestDecodeReadsWhatAppendWrote(t *testing.T) {
 func TestSizeIsATightUpperBound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawMessage(t)
-		size, actual := spread.Size(m), len(Append(nil, m))
+		size, actual := spread.Size(m), len(Append(nil, m, ""))
 		arrays := 1
 		switch m := m.(type) {
 		case spread.Push:
@@ -133,12 +137,12 @@ func TestSizeIsATightUpperBound(t *testing.T) {
 
 func TestEveryTruncationIsRefused(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		b := Append(nil, drawMessage(t))
+		b := Append(nil, drawMessage(t), self)
 		n := rapid.IntRange(0, len(b)-1).Draw(t, "cut")
-		if m, err := Decode(b[:n]); !errors.Is(err, ErrMalformed) {
+		if m, err := Decode(b[:n], self); !errors.Is(err, ErrMalformed) {
 			t.Fatalf("cut to %d of %d: %+v, %v", n, len(b), m, err)
 		}
-		if m, err := Decode(append(b, 0)); !errors.Is(err, ErrMalformed) {
+		if m, err := Decode(append(b, 0), self); !errors.Is(err, ErrMalformed) {
 			t.Fatalf("one byte too many: %+v, %v", m, err)
 		}
 	})
@@ -179,7 +183,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a field too many", []byte{1, 7, 0x92, 1, 1}, ErrMalformed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if m, err := Decode(c.in); !errors.Is(err, c.want) || m != nil {
+			if m, err := Decode(c.in, self); !errors.Is(err, c.want) || m != nil {
 				t.Fatalf("got %+v, %v; want %v", m, err, c.want)
 			}
 		})
@@ -190,10 +194,10 @@ func TestKindLeavesTheNodesOwnMessagesToIt(t *testing.T) {
 	if k, err := Kind(AppendHeader(nil, 200)); k != 200 || err != nil {
 		t.Fatalf("kind %d, %v", k, err)
 	}
-	if k, err := Kind(Append(nil, spread.Want{})); k != byte(spread.KindWant) || err != nil {
+	if k, err := Kind(Append(nil, spread.Want{}, self)); k != byte(spread.KindWant) || err != nil {
 		t.Fatalf("kind %d, %v", k, err)
 	}
-	if got := Append([]byte{9}, nil); !bytes.Equal(got, []byte{9}) {
+	if got := Append([]byte{9}, nil, self); !bytes.Equal(got, []byte{9}) {
 		t.Fatalf("a nil message appended %v", got)
 	}
 }
@@ -206,7 +210,7 @@ func TestDecodeAllocatesAtMostASmallMultipleOfItsInput(t *testing.T) {
 	for _, in := range [][]byte{frames, spans} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		if _, err := Decode(in); !errors.Is(err, ErrMalformed) {
+		if _, err := Decode(in, self); !errors.Is(err, ErrMalformed) {
 			t.Fatalf("not refused: %v", err)
 		}
 		runtime.ReadMemStats(&after)
@@ -218,23 +222,40 @@ func TestDecodeAllocatesAtMostASmallMultipleOfItsInput(t *testing.T) {
 	}
 }
 
+// Most of what a node sends is its own, and its name is not repeated; what comes from others is not taken for its own.
+func TestTheSendersNameIsLeftOut(t *testing.T) {
+	m := spread.Push{Frames: []spread.Frame{
+		{Origin: causal.Origin{Node: self, Incarnation: 1}, Deltas: []spread.Delta{{Seq: 1, Body: []byte("x")}}},
+		{Origin: causal.Origin{Node: "dc1/b", Incarnation: 1}, Deltas: []spread.Delta{{Seq: 1, Body: []byte("x")}}},
+	}}
+	own, foreign := Append(nil, m, self), Append(nil, m, "dc1/c")
+	if len(foreign)-len(own) != len(self) {
+		t.Errorf("%d bytes from its origin, %d from another", len(own), len(foreign))
+	}
+	for from, b := range map[string][]byte{self: own, "dc1/c": foreign} {
+		if got, err := Decode(b, from); err != nil || !reflect.DeepEqual(got, spread.Message(m)) {
+			t.Errorf("from %s: %+v, %v", from, got, err)
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, m := range samples() {
-		f.Add(Append(nil, m))
+		f.Add(Append(nil, m, self))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		m, err := Decode(b)
+		m, err := Decode(b, self)
 		if err != nil {
 			if m != nil {
 				t.Fatalf("a message and an error: %+v, %v", m, err)
 			}
 			return
 		}
-		again := Append(nil, m)
+		again := Append(nil, m, self)
 		if spread.Size(m) < len(again) {
 			t.Fatalf("estimated %d bytes for %d", spread.Size(m), len(again))
 		}
-		n, err := Decode(again)
+		n, err := Decode(again, self)
 		if err != nil || !reflect.DeepEqual(m, n) {
 			t.Fatalf("%v: first %+v, then %+v", err, m, n)
 		}
@@ -269,17 +290,17 @@ func BenchmarkAppendPacket(b *testing.B) {
 	m, buf := packet(), make([]byte, 0, 2048)
 	b.ReportAllocs()
 	for b.Loop() {
-		buf = Append(buf[:0], m)
+		buf = Append(buf[:0], m, self)
 	}
 	b.SetBytes(int64(len(buf)))
 }
 
 func BenchmarkDecodePacket(b *testing.B) {
-	in := Append(nil, packet())
+	in := Append(nil, packet(), self)
 	b.ReportAllocs()
 	b.SetBytes(int64(len(in)))
 	for b.Loop() {
-		if _, err := Decode(in); err != nil {
+		if _, err := Decode(in, self); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -5,7 +5,7 @@ import "errors"
 // What surrounds a message in a packet of 1,400 bytes, which with 48 bytes of IPv6 and UDP fits any Ethernet.
 const (
 	packetBudget   = 1400
-	labelPrefix    = "muster/"
+	labelPrefix    = "m/"
 	labelOverhead  = 2 + len(labelPrefix) + MaxDatacenter
 	cryptOverhead  = 29 // version, nonce and tag of AES-GCM
 	crcOverhead    = 5

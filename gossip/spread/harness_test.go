@@ -168,7 +168,7 @@ func (c *cluster) step(n *node, in spread.Input) {
 			continue
 		}
 		if !o.Same {
-			packet = frame.Append(nil, o.Msg)
+			packet = frame.Append(nil, o.Msg, n.id)
 			if !o.Reliable && len(packet) > 1300 {
 				c.t.Fatalf("a %v of %d bytes is not reliable", o.Msg.Kind(), len(packet))
 			}
@@ -218,7 +218,7 @@ func (c *cluster) carry(from *node, o spread.Output, packet []byte) {
 }
 
 func (c *cluster) deliver(from, to *node, packet []byte) {
-	m, err := frame.Decode(packet)
+	m, err := frame.Decode(packet, from.id)
 	if err != nil {
 		c.t.Fatalf("%v of what an engine sent", err)
 	}
