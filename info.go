@@ -68,12 +68,13 @@ func (n *Node) SelfPreservation() SelfPreservation {
 
 // Ready says whether answers are complete, and why not, or under which reservation, in words.
 func (n *Node) Ready() (ready bool, reason string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closing {
-		return false, "the node has left"
-	}
-	return n.replica.Ready()
+	now := n.readiness.Load()
+	return now.ready, now.reason
+}
+
+type readiness struct {
+	ready  bool
+	reason string
 }
 
 // Name is the node's name.

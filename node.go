@@ -39,6 +39,7 @@ type Node struct {
 	closing bool
 
 	ready     atomic.Bool
+	readiness atomic.Pointer[readiness] // ready and why, for those who must not wait for the lock
 	digest    atomic.Pointer[spread.Digest]
 	malformed atomic.Uint64
 
@@ -94,6 +95,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		n.replica.Restore(n.moment(), saved.Records, saved.Summary)
 	}
 	n.ready.Store(n.replica.boot.ready)
+	n.readiness.Store(&readiness{n.replica.boot.ready, n.replica.boot.reason})
 	if err := n.join(ctx, incarnation, seeds); err != nil {
 		n.stop()
 		return nil, err
@@ -157,6 +159,9 @@ func (n *Node) settle() {
 	if r.boot.ready != n.ready.Load() {
 		n.ready.Store(r.boot.ready)
 		n.log.Info("ready", "reason", r.boot.reason)
+	}
+	if now := (readiness{r.boot.ready, r.boot.reason}); !n.closing && *n.readiness.Load() != now {
+		n.readiness.Store(&now)
 	}
 	if evs := r.TakeEvents(); len(evs) > 0 {
 		n.events.add(evs)
@@ -302,8 +307,9 @@ func (n *Node) shutdown(ctx context.Context, leave bool) (err error) {
 		}
 		n.mu.Lock()
 		n.closing = true
-		n.mu.Unlock()
 		n.ready.Store(false)
+		n.readiness.Store(&readiness{false, "the node has left"})
+		n.mu.Unlock()
 		n.stop()
 		n.send.close()
 		n.wg.Wait()

@@ -21,11 +21,15 @@ func (l *Lease) Deregister(ctx context.Context) error { return l.n.Remove(ctx, l
 // other nodes take it out when this node dies. A node that has peers to catch up with keeps the registration until it is
 // ready (see Ready), and is found with it, here too, from then on. The error is an *InvalidError with every field at fault, or ErrClosed.
 func (n *Node) Register(ctx context.Context, inst Instance) (*Lease, error) {
-	stored, _, err := n.register(ctx, inst, true)
+	own := inst.Clone() // It may have to wait, and the caller keeps its maps.
+	err := n.write(ctx, func(r *Replica, at Moment) error {
+		_, _, err := r.Register(at, own, true)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &Lease{n: n, key: stored.Key()}, nil
+	return &Lease{n: n, key: own.Key()}, nil
 }
 
 // Put registers an instance whose client will renew it, with Renew at any node. created is false if it replaced one of
@@ -34,20 +38,14 @@ func (n *Node) Put(ctx context.Context, inst Instance) (stored InstanceDetail, c
 	if !n.ready.Load() {
 		return InstanceDetail{}, false, n.unready()
 	}
-	s, created, err := n.register(ctx, inst, false)
-	if err != nil {
-		return InstanceDetail{}, false, err
-	}
-	return n.detail(s), created, nil
-}
-
-func (n *Node) register(ctx context.Context, inst Instance, embedded bool) (stored *Instance, created bool, err error) {
-	own := &inst
-	if embedded {
-		own = inst.Clone() // It may have to wait, and the caller keeps its maps.
-	}
 	err = n.write(ctx, func(r *Replica, at Moment) (err error) {
-		stored, created, err = r.Register(at, own, embedded)
+		stored.Instance, created, err = r.Register(at, &inst, false)
+		if err == nil {
+			stored.Index = r.cat.Index()
+			if !inst.Permanent {
+				stored.LastRenewal = stored.RegisteredAt // Its clock starts here.
+			}
+		}
 		return err
 	})
 	return stored, created, err

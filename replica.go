@@ -97,6 +97,9 @@ type Replica struct {
 	peers         peers
 	boot          boot
 
+	// afresh is the instance that is being registered.
+	afresh Key
+
 	forward map[string][]Key // renewals to pass on, by home
 	// passed is until when a renewal that was passed on keeps its instance alive, as far as this node knows: should the home
 	// not have heard it, and evict, this node knows better.

@@ -184,7 +184,7 @@ func (r *Replica) hold(inst *Instance) {
 		}
 	case inst.Home == r.id:
 		own := held && !l.Inherited
-		if !own || l.TTL != inst.TTL || l.Zone != inst.Zone || r.unmarked(key, l) {
+		if !own || key == r.afresh || l.TTL != inst.TTL || l.Zone != inst.Zone || r.unmarked(key, l) {
 			r.grant(inst, false)
 		}
 		switch {

@@ -25,7 +25,7 @@ func (r *Replica) Register(at Moment, inst *Instance, embedded bool) (stored *In
 	inst.Override, inst.OverrideReason, inst.Preserved, inst.Results = StatusNone, "", false, nil
 	r.begin(at)
 	key := inst.Key()
-	old, _ := r.cat.Get(key)
+	old := r.cat.Current(key)
 	if embedded && !r.boot.ready && planted != "a node writes before it has caught up" {
 		r.early[key] = inst
 		return inst, old == nil, nil
@@ -35,11 +35,11 @@ func (r *Replica) Register(at Moment, inst *Instance, embedded bool) (stored *In
 	} else {
 		delete(r.embedded, key)
 	}
-	r.leases.Drop(at.Mono, key) // Its clock starts afresh, with the new terms, whoever held it.
+	r.afresh = key // Its clock starts afresh, with the new terms, whoever held it.
 	r.wrote(r.cat.Register(at, inst))
 	r.end()
-	stored, _ = r.cat.Get(key)
-	return stored, old == nil, nil
+	r.afresh = Key{}
+	return r.cat.Current(key), old == nil, nil
 }
 
 // registerEarly writes what was registered before the node had caught up.
@@ -47,7 +47,6 @@ func (r *Replica) registerEarly() {
 	for _, key := range slices.SortedFunc(maps.Keys(r.early), Key.Compare) {
 		inst := r.early[key]
 		r.embedded[key] = inst
-		r.leases.Drop(r.at.Mono, key)
 		r.wrote(r.cat.Register(r.at, inst))
 	}
 	clear(r.early)

@@ -47,14 +47,17 @@ func NewHandler(node Node, cfg Config) http.Handler { return newServer(node, cfg
 
 // server is the handler: a mux, and around it what all routes share.
 type server struct {
-	node    Node
-	mux     *http.ServeMux
-	eureka  *eureka.API
-	log     *slog.Logger
-	ids     *requestIDs
-	origins *http.CrossOriginProtection
-	metrics *metrics
-	routes  []route
+	node   Node
+	mux    *http.ServeMux
+	eureka *eureka.API
+	native *native.API
+	// heartbeat is the handler of a renewal, which gets there without the mux.
+	heartbeat http.Handler
+	log       *slog.Logger
+	ids       *requestIDs
+	origins   *http.CrossOriginProtection
+	metrics   *metrics
+	routes    []route
 }
 
 // route is a path of the mux. Its pattern is its name in metrics.
@@ -73,7 +76,9 @@ func newServer(node Node, cfg Config) *server {
 	})
 	s.metrics = newMetrics(node, nat.Waiting)
 	s.metrics.registry.MustRegister(cfg.Collectors...)
+	s.native = nat
 	nat.Mount(s.handle)
+	s.heartbeat = s.instrument("PUT", native.HeartbeatPattern, nat.Heartbeat())
 	s.eureka = eureka.New(node, eureka.Config{Logger: s.log, MaxBodyBytes: cfg.MaxBodyBytes})
 	s.eureka.Mount(s.instrument)
 	prometheus.New(node).Mount(s.handle)

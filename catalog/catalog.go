@@ -193,6 +193,23 @@ func (c *Catalog) register(key Key, kind Kind) *Record {
 	return nil
 }
 
+// Current is one instance, nil if there is none: what Get says, at half the price. Needs the writer's lock.
+func (c *Catalog) Current(key Key) *Instance {
+	svc := c.services.get(key.ServiceKey())
+	if svc == nil {
+		return nil
+	}
+	s := svc.entries[key.ID]
+	if s == nil {
+		return nil
+	}
+	if inst, ok := s.plain(); ok {
+		return inst
+	}
+	inst, _ := svc.latest().Instance(key.ID)
+	return inst
+}
+
 // Registers is every record that is held for an instance, tombstones included. Needs the writer's lock.
 func (c *Catalog) Registers(key Key) []*Record {
 	var out []*Record
@@ -219,7 +236,10 @@ func (c *Catalog) put(at Moment, key Key, kind Kind, rec *Record, cause Cause) {
 		s = &slots{}
 		svc.entries[key.ID] = s
 	}
-	before, _ := svc.latest().Instance(key.ID)
+	before, ok := s.plain()
+	if !ok {
+		before, _ = svc.latest().Instance(key.ID)
+	}
 	if old := s[kind]; old != nil {
 		c.unlist(old)
 	}

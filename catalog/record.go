@@ -103,6 +103,15 @@ func (s *slots) live(k Kind) *Record {
 
 func (s *slots) empty() bool { return *s == slots{} }
 
+// plain is the registration's own body where no other register has a word in what the instance is.
+func (s *slots) plain() (inst *Instance, ok bool) {
+	reg := s.live(KindRegistration)
+	if reg == nil || s.live(KindLease) != nil || s.live(KindOverride) != nil || len(reg.Registration.Checks) > 0 {
+		return nil, reg == nil
+	}
+	return reg.Registration, true
+}
+
 // instance is what the registers say together: nil without a live registration. Where neither lease nor override add
 // anything it is the registration's own body, so that the usual instance is held once.
 func (s *slots) instance() *Instance {

@@ -32,8 +32,23 @@ type chunk struct {
 	batch uint64  // the batch of writes that made it and may still change it; see Catalog.begin
 }
 
-// chunkMax is the most instances of a chunk: a change copies at most this many pointers twice.
-const chunkMax = 128
+// chunkLimit is the most instances of a chunk in a service of n. A change copies a chunk, 16 bytes an instance, and the
+// list of chunks, 8 bytes each: together the least where a chunk holds the square root of half of the instances.
+func chunkLimit(n int) int {
+	switch {
+	case n <= 2048:
+		return 32
+	case n <= 8192:
+		return 64
+	case n <= 32768:
+		return 128
+	default:
+		return chunkMax
+	}
+}
+
+// chunkMax is the most instances of any chunk.
+const chunkMax = 256
 
 // Namespace and Service name what the view is of.
 func (v *View) Namespace() string { return v.key.Namespace }
@@ -51,7 +66,7 @@ func (v *View) Len() int { return v.n }
 func (v *View) Up() int { return v.up }
 
 // Instances is every instance in the order of their ids; nil if there are none. The slice and what it points to are
-// shared: do not change them. The first call on a view of more than 128 instances allocates; later ones do not.
+// shared: do not change them. The first call on a view of more than 32 instances allocates; later ones do not.
 func (v *View) Instances() []*Instance {
 	switch len(v.chunks) {
 	case 0:
@@ -167,7 +182,7 @@ func (v *View) set(id string, inst *Instance, at Index, batch uint64) {
 	default:
 		v.count(nil, inst)
 		c.inst, c.index = slices.Insert(c.inst, i, inst), slices.Insert(c.index, i, at)
-		if len(c.inst) > chunkMax {
+		if len(c.inst) > chunkLimit(v.n) {
 			v.split(pos, i)
 		}
 	}

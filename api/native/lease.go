@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/musterhq/muster"
 )
@@ -20,6 +21,42 @@ func about(err error, key muster.Key) error {
 	}
 	return err
 }
+
+// HeartbeatPattern is the path of a renewal.
+const HeartbeatPattern = "/api/v1/services/{service}/instances/{id}/heartbeat"
+
+// IsHeartbeat reports whether a request is a renewal of the plain kind: without a query, and with names that no escape
+// hides. All others find their way by the mux.
+func (a *API) IsHeartbeat(r *http.Request) bool {
+	_, plain := plainHeartbeat(r)
+	return plain
+}
+
+// Heartbeat answers what IsHeartbeat has accepted, as the handler of HeartbeatPattern does.
+func (a *API) Heartbeat() http.Handler {
+	return a.serve(func(w http.ResponseWriter, r *http.Request) error {
+		key, _ := plainHeartbeat(r)
+		return a.renew(w, r, key)
+	}, false)
+}
+
+// plainHeartbeat is the instance that the path of a plain renewal names.
+func plainHeartbeat(r *http.Request) (key muster.Key, plain bool) {
+	path, ok := strings.CutPrefix(r.URL.Path, "/api/v1/services/")
+	if !ok || r.Method != http.MethodPut || r.URL.RawPath != "" || r.URL.RawQuery != "" || r.URL.ForceQuery {
+		return key, false
+	}
+	service, rest, _ := strings.Cut(path, "/")
+	rest, ok = strings.CutPrefix(rest, "instances/")
+	id, last, _ := strings.Cut(rest, "/")
+	if !ok || last != "heartbeat" || !isSegment(service) || !isSegment(id) {
+		return key, false
+	}
+	return muster.Key{Namespace: muster.DefaultNamespace, Service: service, ID: id}, true
+}
+
+// isSegment reports whether the mux would take s for a segment of a path as it is: it cleans paths of the others.
+func isSegment(s string) bool { return s != "" && s != "." && s != ".." }
 
 // heartbeat renews a lease. It is most of what a registry is asked, so it allocates next to nothing.
 func (a *API) heartbeat(w http.ResponseWriter, r *http.Request) error {

@@ -95,7 +95,7 @@ func (a *API) Mount(handle func(method, pattern string, h http.Handler)) {
 		always          bool // answered even if the node is not ready: it is about the node, not the registry
 	}{
 		{"POST", instances, a.register, false},
-		{"PUT", instance + "/heartbeat", a.heartbeat, false},
+		{"PUT", HeartbeatPattern, a.heartbeat, false},
 		{"DELETE", instance, a.deregister, false},
 		{"PUT", instance + "/status", a.setStatus, false},
 		{"DELETE", instance + "/status", a.clearStatus, false},

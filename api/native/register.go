@@ -54,7 +54,8 @@ func instancePath(key muster.Key) string {
 var answered = []string{"datacenter", "home", "override", "preserved", "registeredAt", "lastRenewal", "index"}
 
 // decodeRegistration is the instance that a body describes. namespace is what the query says, empty if nothing. The
-// error is a *Problem that names every field at fault, those too that the node would refuse.
+// error is a *Problem that names every field at fault, those too that the node would refuse: the node has the last word on
+// a body without a field that cannot be read.
 func decodeRegistration(body []byte, namespace string) (inst muster.Instance, err error) {
 	if err := object(body); err != nil {
 		return inst, err
@@ -111,7 +112,9 @@ func decodeRegistration(body []byte, namespace string) (inst muster.Instance, er
 			}
 		}
 	})
-	d.complete(inst)
+	if len(d.fields) > 0 { // Else the node says what it finds.
+		d.complete(inst)
+	}
 	return inst, d.err()
 }
 
