@@ -19,7 +19,9 @@ var layers = []struct {
 }{
 	{"catalog/causal", nil},
 	{"catalog/wire", []string{"catalog", "catalog/causal"}},
+	{"catalog/check", []string{"catalog"}},
 	{"catalog", []string{"catalog/causal"}},
+	{"selfpreserve/probe", []string{"selfpreserve", "catalog"}}, // the adapter, which runs the catalog's checks too
 	{"selfpreserve/...", nil},
 	{"gossip/spread", []string{"catalog/causal"}},
 	{"gossip/frame", []string{"catalog/causal", "gossip/spread"}},
@@ -63,12 +65,17 @@ var libraries = []struct {
 		[]string{"api/dns", "e2e/..."},
 		"messages of DNS are one protocol's business",
 	},
+	{
+		"github.com/hashicorp/go-bexpr",
+		[]string{"api/consul", "e2e/..."},
+		"filters are one protocol's business, and its parser has to be bounded",
+	},
 }
 
 // testOnly is linked into no program: it may be imported by tests, by gossip/gossiptest and by e2e.
 var testOnly = []string{
 	"testing", "pgregory.net/rapid", "go.uber.org/goleak", module + "/gossip/gossiptest", module + "/api/apitest",
-	module + "/api/eureka/eurekatest",
+	module + "/api/consul/consultest", module + "/api/eureka/eurekatest",
 }
 
 // topLevel are the folders of the layout. More packages go inside them. testdata stands beside the root package's tests

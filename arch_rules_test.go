@@ -33,9 +33,18 @@ var pure = []string{"catalog/...", "selfpreserve/...", "gossip/spread/...", "gos
 // the frame codec pools its encoders.
 var oneOwner = []string{"selfpreserve/...", "gossip/spread/...", "e2e/sim/world/..."}
 
+// adapters hold the sockets beside a pure package that must not import them.
+var adapters = []string{"selfpreserve/probe"}
+
 // isPure reports whether s is pure code: in a pure package, or one of the root's replica*.go, which hold the part of a
 // node that the simulator drives.
-func isPure(s source) bool { return within(s.folder(), pure) || isReplica(s) }
+func isPure(s source) bool {
+	return within(s.folder(), pure) && !within(s.folder(), adapters) || isReplica(s)
+}
+
+func hasOneOwner(s source) bool {
+	return within(s.folder(), oneOwner) && !within(s.folder(), adapters) || isReplica(s)
+}
 
 func isReplica(s source) bool {
 	ok, err := path.Match("replica*.go", s.path)
@@ -87,13 +96,13 @@ var rules = []rule{
 		why:     "return errors and events; the node's shell holds sockets, files, contexts and loggers",
 		applies: func(s source) bool { return isPure(s) && !s.isTest() },
 		find: func(s source) []ast.Node {
-			return imports(s, "context", "crypto/rand", "log", "net", "os", "syscall")
+			return imports(s, "context", "crypto/rand", "log", "net", "os", "syscall", module+"/selfpreserve/probe")
 		},
 	},
 	{
 		name:    "no lock in code with one owner",
 		why:     "its owner serialises; a lock would hide a second one",
-		applies: func(s source) bool { return (within(s.folder(), oneOwner) || isReplica(s)) && !s.isTest() },
+		applies: func(s source) bool { return hasOneOwner(s) && !s.isTest() },
 		find:    func(s source) []ast.Node { return imports(s, "sync") },
 	},
 	{

@@ -156,7 +156,7 @@ func unfitDeps(p pkg) (found []string) {
 	for _, dep := range p.Deps {
 		switch {
 		// The simulator drives the root package's Replica, which is pure, and so reaches what the Node beside it needs.
-		case within(folder, pure) && !within(folder, []string{"e2e/sim/world"}) && within(dep, []string{"net/...", "os/exec", "os/signal", "crypto/tls"}) && !slices.Contains(netValues, dep):
+		case within(folder, pure) && !within(folder, adapters) && !within(folder, []string{"e2e/sim/world"}) && within(dep, []string{"net/...", "os/exec", "os/signal", "crypto/tls"}) && !slices.Contains(netValues, dep):
 			found = append(found, p.ImportPath+" reaches "+dep+
 				": pure code does no I/O, so that a simulator can drive a thousand nodes in one thread")
 		case p.Name == "main" && within(folder, []string{"cmd/..."}) && slices.Contains(testOnly, dep):

@@ -1,6 +1,7 @@
 package muster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/musterhq/muster/gossip/lan"
+	"github.com/musterhq/muster/selfpreserve"
 )
 
 // Config is what a node is started with. The zero Config starts a single node on loopback, on a free port, that keeps
@@ -50,8 +52,18 @@ type Config struct {
 	// Preserve is the rule of self-preservation; the zero value is DefaultPreserve.
 	Preserve Preserve
 
+	// EnableScriptChecks lets registrations have commands run on this node's machine as health checks. Whoever may register
+	// an instance may then run what they like as this process's user. False: such registrations are refused.
+	EnableScriptChecks bool
+
 	// Transport replaces the sockets, for tests and simulations.
 	Transport lan.Transport
+	// Connect replaces the sockets by which kept instances are asked whether they are there, see Preserve.Probe. ctx ends
+	// after 2 s. Nil: sockets; with a Transport, nobody is asked.
+	Connect func(ctx context.Context, hostport string) selfpreserve.Outcome
+	// RunCheck replaces the way health checks are run; CheckNone is that nothing was found. ctx ends with the node. Nil: by
+	// sockets and commands; with a Transport, none is run.
+	RunCheck func(ctx context.Context, c *Check) (CheckStatus, string)
 	// Logger gets the node's log lines. Nil: none.
 	Logger *slog.Logger
 }
@@ -87,6 +99,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Preserve == (Preserve{}) {
 		c.Preserve = DefaultPreserve()
+	}
+	if c.Transport != nil && c.Connect == nil {
+		c.Preserve.Probe = false
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

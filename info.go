@@ -44,11 +44,12 @@ func (n *Node) SelfPreservation() SelfPreservation {
 	defer n.mu.Unlock()
 	r := n.replica
 	r.begin(n.moment())
-	sp := SelfPreservation{Scopes: []Scope{}, History: []Transition{}}
+	sp := SelfPreservation{Probes: Probes(r.leases.Answers()), Scopes: []Scope{}, History: []Transition{}}
 	for _, s := range r.leases.Scopes() {
 		scope := Scope{
 			Name: s.Name, State: strings.ToUpper(s.State.String()), Expected: s.Expected, Renewed: s.Renewed, Lost: s.Lost,
-			Threshold: s.Threshold, Reason: s.Reason, Preserved: s.Preserved,
+			Threshold: s.Threshold, Reason: s.Reason, Preserved: s.Preserved, Probed: s.Evidence.Probed,
+			Refused: s.Evidence.Refused, Connected: s.Evidence.Connected, Unanswered: s.Evidence.Unanswered,
 		}
 		if s.Reason != "" {
 			since := r.wall(s.Since)

@@ -46,6 +46,7 @@ func (n *Node) detail(inst *Instance) InstanceDetail {
 		r.begin(n.moment())
 		d.LastRenewal = r.wall(l.LastRenewal)
 	}
+	d.Evidence = r.evidence(key)
 	return d
 }
 

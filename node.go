@@ -30,6 +30,7 @@ type Node struct {
 	pool    *lan.Pool
 	send    *sender
 	events  *eventLog
+	checks  *checker
 	rtt     sync.Map // member name -> time.Duration, of the last probe
 
 	// mu guards the replica's writer side and what follows. Nothing that waits is called while it is held.
@@ -39,6 +40,7 @@ type Node struct {
 	closing bool
 
 	ready     atomic.Bool
+	asking    chan Question             // to inquire: who is to be asked
 	readiness atomic.Pointer[readiness] // ready and why, for those who must not wait for the lock
 	digest    atomic.Pointer[spread.Digest]
 	malformed atomic.Uint64
@@ -71,7 +73,9 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		wake:    make(chan struct{}, 1),
 		work:    make(chan struct{}, 1),
 		events:  newEventLog(),
+		asking:  make(chan Question, maxQuestions),
 	}
+	n.checks = newChecker(n)
 	n.done, n.stop = context.WithCancel(context.WithoutCancel(ctx))
 	incarnation := uint64(max(n.started.UnixMilli(), 1))
 	var seed [24]byte
@@ -84,7 +88,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	n.replica, err = NewReplica(ReplicaConfig{
 		Name: cfg.Node, Datacenter: cfg.Datacenter, Zone: cfg.Zone,
 		Incarnation: incarnation, History: cfg.History, Preserve: cfg.Preserve,
-		Seeds: len(seeds) > 0, ReadyWait: cfg.ReadyWait,
+		Seeds: len(seeds) > 0, ReadyWait: cfg.ReadyWait, Scripts: cfg.EnableScriptChecks,
 		Rand: rand.New(rand.NewPCG(binary.BigEndian.Uint64(seed[:8]), binary.BigEndian.Uint64(seed[8:]))), //nolint:gosec // For spreading load.
 	}, n.moment())
 	if err != nil {
@@ -103,6 +107,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	n.send = newSender(n)
 	n.wg.Go(n.run)
 	n.wg.Go(n.flush)
+	n.wg.Go(n.inquire)
 	if cfg.DataDir != "" {
 		n.wg.Go(n.keepSnapshots)
 	}
@@ -166,6 +171,8 @@ func (n *Node) settle() {
 	if evs := r.TakeEvents(); len(evs) > 0 {
 		n.events.add(evs)
 	}
+	n.ask(r.TakeQuestions())
+	n.checks.add(r.TakeRuns())
 	if r.Pending() {
 		n.signal(n.work)
 	}
@@ -361,6 +368,7 @@ func (r *Replica) Restore(at Moment, recs []*catalog.Record, s catalog.Summary) 
 	}
 	r.end()
 	r.events, r.quiet = nil, false
+	r.planInheritance()
 }
 
 // restorePiece is how many records are applied before their consequences are drawn: these take memory until then.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/musterhq/muster/catalog"
 	"github.com/musterhq/muster/catalog/causal"
+	"github.com/musterhq/muster/catalog/check"
 	"github.com/musterhq/muster/catalog/wire"
 	"github.com/musterhq/muster/gossip/spread"
 	"github.com/musterhq/muster/selfpreserve"
@@ -35,6 +36,8 @@ type ReplicaConfig struct {
 	// Seeds says that there are peers to catch up with before the node is ready; ReadyWait bounds the wait for them.
 	Seeds     bool
 	ReadyWait time.Duration
+	// Scripts allows registrations to have scripts run as health checks.
+	Scripts bool
 	// Decode reads the body of a record; nil is wire.Decoder.Record. For simulations, whose replicas share what is immutable.
 	Decode func(dot causal.Dot, body []byte) (*catalog.Record, error)
 	// Rand is the only source of chance. The Replica owns it from then on.
@@ -49,12 +52,15 @@ type Preserve struct {
 	MinLost int
 	// MaxAge bounds how long an expired lease is kept; 0 is without limit.
 	MaxAge time.Duration
+	// Probe lets the home of a kept instance try to connect to its address and port, without sending anything: who refuses
+	// is gone, and evicted; who accepts, or does not answer, is kept. Package selfpreserve/probe says where that misleads.
+	Probe bool
 }
 
-// DefaultPreserve is a threshold of 0.85, at least 3 silent leases, and no limit of age.
-func DefaultPreserve() Preserve { return Preserve{Threshold: 0.85, MinLost: 3} }
+// DefaultPreserve is a threshold of 0.85, at least 3 silent leases, no limit of age, and probes.
+func DefaultPreserve() Preserve { return Preserve{Threshold: 0.85, MinLost: 3, Probe: true} }
 
-// Outbound is something that a Replica wants to be sent to a peer. Exactly one of Msg and Renewals is set.
+// Outbound is something that a Replica wants to be sent to a peer. Exactly one of Msg, Renewals and Reports is set.
 type Outbound struct {
 	// To is the peer, "datacenter/name".
 	To string
@@ -65,12 +71,14 @@ type Outbound struct {
 	Same bool
 	// Renewals are instances whose home To is, and which renewed here.
 	Renewals []Key
+	// Reports are those of TTL checks whose home To is.
+	Reports []CheckReport
 }
 
 // Replica is one node without its shell: the catalog, the leases it holds, the replication engine and the rules of
 // ownership between them, as one state machine. It does no I/O, starts no goroutine, and reads no clock: everything that
 // happens comes in by a method, with the time at which it happens, and everything to be done waits until it is taken with
-// Flush, TakeOutbound and TakeEvents. The same inputs and the same random source give the same outputs. Most programs want a Node.
+// Flush, TakeOutbound, TakeQuestions and TakeEvents. The same inputs and the same random source give the same outputs. Most programs want a Node.
 //
 // Not safe for concurrent use, except for what its Catalog allows to readers. The zero Replica is not usable.
 type Replica struct {
@@ -94,13 +102,19 @@ type Replica struct {
 	marked map[Key]bool
 	// homes counts, for each home, the instances it holds; hosted those of them that are embedded in it.
 	homes, hosted map[string]int
-	peers         peers
-	boot          boot
+	// kept counts the permanent instances instead: no renewal will come to move them when their home is gone.
+	kept  map[string]int
+	peers peers
+	boot  boot
+
+	checks *check.Machine
+	runs   []CheckRun
 
 	// afresh is the instance that is being registered.
 	afresh Key
 
-	forward map[string][]Key // renewals to pass on, by home
+	forward map[string][]Key         // renewals to pass on, by home
+	reports map[string][]CheckReport // likewise
 	// passed is until when a renewal that was passed on keeps its instance alive, as far as this node knows: should the home
 	// not have heard it, and evict, this node knows better.
 	passed     map[Key]selfpreserve.Instant
@@ -108,6 +122,7 @@ type Replica struct {
 	forwarded  uint64
 	out        []Outbound
 	events     []NodeEvent
+	questions  []Question
 	quiet      bool                 // nothing is told
 	told       selfpreserve.Instant // transitions of self-preservation before it have been told
 	chores     chores
@@ -125,6 +140,8 @@ func NewReplica(cfg ReplicaConfig, at Moment) (*Replica, error) {
 		marked:   make(map[Key]bool),
 		homes:    make(map[string]int),
 		hosted:   make(map[string]int),
+		kept:     make(map[string]int),
+		reports:  make(map[string][]CheckReport),
 		forward:  make(map[string][]Key),
 		passed:   make(map[Key]selfpreserve.Instant),
 		chores:   newChores(at.Mono),
@@ -150,6 +167,7 @@ func NewReplica(cfg ReplicaConfig, at Moment) (*Replica, error) {
 	if r.leases, err = selfpreserve.New(lc); err != nil {
 		return nil, fmt.Errorf("muster: %w", err)
 	}
+	r.checks = check.New(rand.New(rand.NewPCG(cfg.Rand.Uint64(), cfg.Rand.Uint64()))) //nolint:gosec // Seeded on purpose.
 	r.spread, err = spread.New(spread.Config{Self: r.id, Zone: cfg.Zone, Rand: cfg.Rand, Store: (*store)(r)})
 	if err != nil {
 		return nil, fmt.Errorf("muster: %w", err)
@@ -198,13 +216,13 @@ func (r *Replica) Tick(at Moment) {
 // Next is when Tick should be called again at the latest.
 func (r *Replica) Next() time.Duration {
 	next := r.chores.next
-	if len(r.forward) > 0 {
+	if len(r.forward)+len(r.reports) > 0 {
 		next = min(next, r.forwardDue)
 	}
 	if r.heirs.planned {
 		next = min(next, r.heirs.due)
 	}
-	for _, due := range []func() (time.Duration, bool){r.nextJudgement, r.spread.Next, r.boot.next} {
+	for _, due := range []func() (time.Duration, bool){r.nextJudgement, r.spread.Next, r.boot.next, r.checks.Next} {
 		if t, ok := due(); ok && t < next {
 			next = t
 		}
@@ -239,9 +257,10 @@ func (r *Replica) end() {
 		for i := range changes {
 			r.react(&changes[i])
 		}
+		wrote := r.tend()
 		if r.heirs.planned && r.at.Mono >= r.heirs.due {
 			r.assignHeirs()
-		} else if len(changes) == 0 {
+		} else if len(changes) == 0 && !wrote {
 			if !r.boot.ready || len(r.early) == 0 {
 				return
 			}
@@ -263,9 +282,10 @@ func (r *Replica) Flush(at Moment) {
 
 // passOn sends renewals to their homes, once they have been gathered for long enough.
 func (r *Replica) passOn() {
-	if len(r.forward) == 0 || r.at.Mono < r.forwardDue {
+	if len(r.forward)+len(r.reports) == 0 || r.at.Mono < r.forwardDue {
 		return
 	}
+	r.passReports()
 	for _, to := range slices.Sorted(maps.Keys(r.forward)) {
 		r.out = append(r.out, Outbound{To: to, Renewals: r.forward[to]})
 		r.forwarded += uint64(len(r.forward[to]))

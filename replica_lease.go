@@ -28,6 +28,9 @@ const (
 // Renew is a client's heartbeat. Where the lease is held here it costs a map access and changes no record.
 func (r *Replica) Renew(at Moment, key Key) Renewal {
 	at.Mono = max(at.Mono, r.at.Mono)
+	if r.checks.Judged(key) {
+		return RenewalHere // Its reports are its renewals, and nothing else is.
+	}
 	if n := r.leases.Renew(at.Mono, key); n.Known {
 		if !n.Preserved && !n.Inherited && !r.marked[key] {
 			return RenewalHere
@@ -40,8 +43,8 @@ func (r *Replica) Renew(at Moment, key Key) Renewal {
 	if inst == nil || inst.Datacenter != r.cfg.Datacenter {
 		return RenewalUnknown
 	}
-	if r.embedded[key] != nil {
-		return RenewalHere
+	if r.embedded[key] != nil || inst.Permanent && (inst.Home == r.id || r.peers.alive(inst.Home)) {
+		return RenewalHere // There is nothing to renew.
 	}
 	r.begin(at)
 	defer r.end()
@@ -58,7 +61,7 @@ func (r *Replica) Renew(at Moment, key Key) Renewal {
 
 // pass plans to tell another node of a renewal.
 func (r *Replica) pass(key Key, to string) {
-	if len(r.forward) == 0 {
+	if len(r.forward)+len(r.reports) == 0 {
 		r.forwardDue = r.at.Mono + forwardDelay
 	}
 	r.forward[to] = append(r.forward[to], key)
@@ -69,6 +72,9 @@ func (r *Replica) pass(key Key, to string) {
 func (r *Replica) RenewForwarded(at Moment, keys []Key) {
 	r.begin(at)
 	for _, key := range keys {
+		if r.checks.Judged(key) {
+			continue
+		}
 		if n := r.leases.Renew(r.at.Mono, key); n.Known {
 			r.renewed(key, n)
 		}
@@ -107,6 +113,7 @@ func (r *Replica) react(ch *catalog.Change) {
 	r.census(ch.Old, -1)
 	r.census(ch.New, +1)
 	key := ch.Key
+	r.checks.Changed(r.at, key.Namespace, key.ID)
 	if ch.New == nil {
 		if own := r.embedded[key]; own != nil && r.earlierSelf(key) && planted != "an earlier life deregisters what lives in this one" {
 			r.tell(NodeEventRegistration, key.String(), "re-asserted: an earlier life of this node ended it, and it lives in this one")
@@ -120,7 +127,7 @@ func (r *Replica) react(ch *catalog.Change) {
 			r.reassert(ch.Old)
 			return
 		}
-		if ch.Cause != catalog.CauseDeregistered && r.holdsLive(key) {
+		if ch.Cause != catalog.CauseDeregistered && (r.holdsLive(key) || ch.Old.Permanent && r.boot.ready && r.checks.Alive(key)) {
 			r.tell(NodeEventRegistration, key.String(), "re-asserted: it was %s elsewhere, and its lease here is alive", ch.Cause)
 			r.reassert(ch.Old)
 			return
@@ -128,6 +135,7 @@ func (r *Replica) react(ch *catalog.Change) {
 		delete(r.embedded, key)
 		delete(r.marked, key)
 		r.drop(key)
+		r.checks.Drop(key)
 		t := NodeEventRegistration
 		if ch.Cause == catalog.CauseEvicted {
 			t = NodeEventEviction
@@ -175,6 +183,7 @@ func (r *Replica) hold(inst *Instance) {
 	l, held := r.leases.Lookup(key)
 	switch {
 	case inst.Home == r.id && r.embedded[key] != nil:
+		r.watch(inst)
 		r.drop(key) // It renews by living in this process.
 		switch own := r.embedded[key]; {
 		case !inst.RegisteredAt.Equal(own.RegisteredAt):
@@ -183,8 +192,13 @@ func (r *Replica) hold(inst *Instance) {
 			r.take(inst)
 		}
 	case inst.Home == r.id:
+		r.watch(inst)
+		if !r.leased(inst) {
+			r.unlease(inst)
+			return
+		}
 		own := held && !l.Inherited
-		if !own || key == r.afresh || l.TTL != inst.TTL || l.Zone != inst.Zone || r.unmarked(key, l) {
+		if !own || key == r.afresh || l.TTL != leaseTTL(inst) || l.Zone != inst.Zone || l.Probe != r.mayAsk(inst) || r.unmarked(key, l) {
 			r.grant(inst, false)
 		}
 		switch {
@@ -198,12 +212,18 @@ func (r *Replica) hold(inst *Instance) {
 	case r.heirOf(inst) == r.id:
 		delete(r.embedded, key)
 		delete(r.marked, key)
+		if inst.Permanent {
+			r.inherit(inst)
+			return
+		}
+		r.watch(inst)
 		if !held || !l.Inherited || r.unmarked(key, l) {
 			r.grant(inst, true)
 		}
 	default:
 		delete(r.embedded, key)
 		delete(r.marked, key)
+		r.checks.Drop(key)
 		if held {
 			r.leases.Drop(r.at.Mono, key)
 		}
@@ -222,8 +242,8 @@ func (r *Replica) unmarked(key Key, l selfpreserve.Info) bool {
 
 func (r *Replica) grant(inst *Instance, inherited bool) {
 	err := r.leases.Grant(r.at.Mono, inst.Key(), selfpreserve.Lease{
-		Service: inst.Namespace + "/" + inst.Service, Zone: inst.Zone, TTL: inst.TTL,
-		Inherited: inherited, Embedded: inst.Embedded,
+		Service: inst.Namespace + "/" + inst.Service, Zone: inst.Zone, TTL: leaseTTL(inst),
+		Inherited: inherited, Embedded: inst.Embedded, Probe: r.mayAsk(inst),
 	})
 	if err != nil {
 		// Only a TTL that no decoder lets through could be refused.
@@ -264,7 +284,7 @@ func (r *Replica) planHeirs(member string) {
 	if len(r.heirs.rest) > 0 || !r.heirs.planned {
 		r.heirs.planned, r.heirs.due, r.heirs.rest = true, r.at.Mono+heirsDelay, nil
 	}
-	r.heirs.moved = r.heirs.moved || r.homes[member] > 0 || r.hosted[member] > 0
+	r.heirs.moved = r.heirs.moved || r.homes[member] > 0 || r.hosted[member] > 0 || r.kept[member] > 0
 }
 
 // assignHeirs looks at the next instances whose home may have another heir now, or have come back.
@@ -296,7 +316,7 @@ func (r *Replica) assignHeirs() {
 
 // anyDeadHome reports whether an instance has a home that is not alive.
 func (r *Replica) anyDeadHome() bool {
-	for _, counts := range []map[string]int{r.homes, r.hosted} {
+	for _, counts := range []map[string]int{r.homes, r.hosted, r.kept} {
 		for home := range counts {
 			if home != r.id && !r.peers.alive(home) {
 				return true
@@ -325,8 +345,11 @@ func (r *Replica) census(inst *Instance, n int) {
 		return
 	}
 	counts := r.homes
-	if inst.Embedded {
+	switch {
+	case inst.Embedded:
 		counts = r.hosted
+	case inst.Permanent:
+		counts = r.kept
 	}
 	if counts[inst.Home] += n; counts[inst.Home] == 0 {
 		delete(counts, inst.Home)
@@ -367,12 +390,18 @@ func (r *Replica) judge() {
 		}
 		switch a.Verb {
 		case selfpreserve.Evict:
+			if inst.Permanent && planted != "silence ends a permanent instance" {
+				r.lapse(inst, a.Reason)
+				continue
+			}
 			r.tell(NodeEventEviction, a.Key.String(), "%s", a.Reason)
 			r.remove(a.Key, catalog.Evicted)
 		case selfpreserve.Preserve:
 			l := leaseOf(inst)
 			l.Preserved, l.LastRenewal = true, r.wall(a.LastRenewal)
 			r.wrote(r.cat.SetLease(r.at, a.Key, l))
+		case selfpreserve.Probe:
+			r.ask(inst, a.Token)
 		}
 	}
 }
@@ -389,6 +418,7 @@ func (r *Replica) Resumed(at Moment, stopped string) {
 	r.begin(at)
 	if planted != "a stopped process judges as if it had heard" {
 		r.leases.Refresh(at.Mono)
+		r.checks.Refresh(at)
 	}
 	r.tell(NodeEventSelfPreservation, "node", "this process was stopped for %s: every lease has a fresh TTL", stopped)
 	r.end()

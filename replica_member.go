@@ -124,6 +124,8 @@ func (b *boot) done(r *Replica, reason string) {
 	b.ready, b.reason = true, reason
 	r.spread.SetReady(true)
 	r.leases.Refresh(r.at.Mono) // Until now nobody could have renewed here.
+	r.checks.Refresh(r.at)
+	r.planInheritance()
 	r.tell(NodeEventSync, r.id, "ready: %s", reason)
 }
 

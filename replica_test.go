@@ -29,6 +29,9 @@ type world struct {
 	sent   uint64
 	trace  uint64
 	events []muster.NodeEvent
+	// answer is what a check finds when a node runs it; nil is passing.
+	answer func(node string, c *muster.Check) muster.CheckStatus
+	ran    map[string]int // runs by node
 }
 
 type letter struct {
@@ -46,7 +49,7 @@ var worldStart = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 func newWorld(t *testing.T, seed uint64, nodes int) *world {
 	t.Helper()
 	w := &world{
-		t: t, rng: rand.New(rand.NewPCG(seed, 1)), reps: map[string]*muster.Replica{}, dead: map[string]bool{},
+		t: t, rng: rand.New(rand.NewPCG(seed, 1)), reps: map[string]*muster.Replica{}, dead: map[string]bool{}, ran: map[string]int{},
 		cut: func(string, string) bool { return false },
 	}
 	for i := range nodes {
@@ -141,12 +144,31 @@ func (w *world) collect() {
 			ev.Subject = name + ": " + ev.Subject
 			w.events = append(w.events, ev)
 		}
+		for _, run := range r.TakeRuns() {
+			w.check(name, run)
+		}
 		for _, o := range r.TakeOutbound() {
 			w.sent++
 			delay := time.Millisecond + time.Duration(w.rng.Int64N(int64(2*time.Millisecond)))
 			w.mail = append(w.mail, letter{at: w.now + delay, n: w.sent, from: name, to: o.To[len("dc1/"):], out: o})
 		}
 	}
+}
+
+// check runs a check at a node, which takes it 5 ms.
+func (w *world) check(name string, run muster.CheckRun) {
+	r := w.reps[name]
+	w.ran[name]++
+	w.after(5*time.Millisecond, func() {
+		if w.dead[name] || w.reps[name] != r {
+			return
+		}
+		status := muster.CheckPassing
+		if w.answer != nil {
+			status = w.answer(name, run.Check)
+		}
+		r.Ran(w.moment(), run, status, status.String()+" at "+name)
+	})
 }
 
 // run lets time pass: deliveries and ticks, in order, each at its moment.
@@ -204,6 +226,7 @@ func (w *world) deliver(l letter) {
 	r := w.reps[l.to]
 	if l.out.Msg == nil {
 		r.RenewForwarded(w.moment(), l.out.Renewals)
+		r.ReportForwarded(w.moment(), l.out.Reports)
 		return
 	}
 	r.Receive(w.moment(), id(l.from), l.out.Msg)

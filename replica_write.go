@@ -16,10 +16,14 @@ func (r *Replica) Register(at Moment, inst *Instance, embedded bool) (stored *In
 	if err := inst.Complete(); err != nil {
 		return nil, false, err
 	}
+	if err := r.refuseScripts(inst); err != nil {
+		return nil, false, err
+	}
 	if inst.Zone == "" {
 		inst.Zone = r.cfg.Zone
 	}
 	inst.Embedded = embedded
+	inst.Permanent = inst.Permanent && !embedded // It lives as long as this process.
 	inst.Datacenter, inst.Home = r.cfg.Datacenter, r.id
 	inst.RegisteredAt = at.Wall.UTC().Truncate(time.Millisecond) // As on the wire.
 	inst.Override, inst.OverrideReason, inst.Preserved, inst.Results = StatusNone, "", false, nil

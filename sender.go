@@ -46,6 +46,7 @@ func (s *sender) all(out []Outbound) {
 		case !ok:
 		case o.Msg == nil:
 			s.renewals(to, o.Renewals)
+			s.reports(to, o.Reports)
 		case o.Reliable || len(encoded) > lan.MaxPacket:
 			s.stream(to, encoded)
 		default:
@@ -75,6 +76,15 @@ func (s *sender) renewals(to string, keys []Key) {
 	for len(keys) > 0 {
 		var msg []byte
 		msg, keys = appendRenewals(keys, renewalsMax)
+		s.stream(to, msg)
+	}
+}
+
+// reports go by stream, likewise.
+func (s *sender) reports(to string, reports []CheckReport) {
+	for len(reports) > 0 {
+		var msg []byte
+		msg, reports = appendReports(reports, renewalsMax)
 		s.stream(to, msg)
 	}
 }
@@ -178,6 +188,14 @@ func (n *Node) receive(from string, msg []byte) {
 		keys, bad := decodeRenewals(msg)
 		if bad == nil {
 			n.do(func(r *Replica, at Moment) { r.RenewForwarded(at, keys) })
+			return
+		}
+		err = bad
+	}
+	if err == nil && kind == kindReports {
+		reports, bad := decodeReports(msg)
+		if bad == nil {
+			n.do(func(r *Replica, at Moment) { r.ReportForwarded(at, reports) })
 			return
 		}
 		err = bad

@@ -59,10 +59,15 @@ const DefaultNamespace = catalog.DefaultNamespace
 // ParseStatus is the status with that name, upper case.
 func ParseStatus(name string) (Status, error) { return catalog.ParseStatus(name) }
 
+// ParseCheckStatus is the status of a check with that name, lower case.
+func ParseCheckStatus(name string) (CheckStatus, error) { return catalog.ParseCheckStatus(name) }
+
 var (
 	// ErrNotFound says that no such instance is registered. A client that renews has to register again. Nothing has
 	// been changed.
 	ErrNotFound = errors.New("muster: no such instance")
+	// ErrNotTTL says that a check is not reported by its client: a node runs it. Nothing has been changed.
+	ErrNotTTL = errors.New("muster: not a TTL check")
 	// ErrNotReady says that the node has not caught up with its peers yet. Nothing has been changed; try another node.
 	ErrNotReady = errors.New("muster: this node is not ready yet")
 	// ErrClosed says that the node has left or been closed.
@@ -133,6 +138,22 @@ type Scope struct {
 	Reason string     `json:"reason"`
 	// Preserved is how many expired instances are kept.
 	Preserved int `json:"preserved"`
+	// Probed is how many of the kept were asked by a bare connection attempt whether they are there, since the scope was
+	// last normal; each of them counts with what was found last: refused, so that it is gone; connected, so that it is
+	// alive and its renewals do not arrive; or no answer, which proves nothing.
+	Probed     int `json:"probed"`
+	Refused    int `json:"refused"`
+	Connected  int `json:"connected"`
+	Unanswered int `json:"unanswered"`
+}
+
+// Probes counts connection attempts to kept instances since the node started, with those whose answer came too late to
+// matter.
+type Probes struct {
+	Probed     int `json:"probed"`
+	Refused    int `json:"refused"`
+	Connected  int `json:"connected"`
+	Unanswered int `json:"unanswered"`
 }
 
 // Transition is one change of a scope's state.
@@ -154,6 +175,7 @@ type SelfPreservation struct {
 	Held    string       `json:"held,omitempty"`
 	Scopes  []Scope      `json:"scopes"`
 	History []Transition `json:"history"` // oldest first
+	Probes  Probes       `json:"probes"`
 }
 
 // InstanceDetail is one instance with what only its home, or this node, knows of it.
@@ -162,6 +184,8 @@ type InstanceDetail struct {
 	Index Index
 	// LastRenewal is the wall time of the last renewal, if this node holds the lease.
 	LastRenewal time.Time
+	// Evidence says in words that a kept instance is known to be alive, if this node holds the lease; else it is empty.
+	Evidence string
 }
 
 // NodeInfo is what a node says of itself.

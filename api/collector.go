@@ -36,6 +36,8 @@ var (
 	descRenewed    = desc("renewals_renewed", "Leases that do renew, by scope. Scopes overlap.", "scope")
 	descLost       = desc("renewals_lost", "Leases that are silent or were evicted lately, by scope. Scopes overlap.", "scope")
 
+	descProbes = desc("evidence_probes_total", "Connections tried to expired instances that are kept, by what came of it.", "outcome")
+
 	descWaiting     = desc("watch_streams", "Requests that wait for changes, by kind.", "kind")
 	descDivergences = desc("divergences_total", "Equal version vectors with unequal state hashes. Anything but 0 is a defect.")
 )
@@ -66,7 +68,7 @@ var replication = []struct {
 func (c *nodeCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descBuild, descReady, descStarted, descHealth, descMembers, descServices, descInstances, descTombstones, descLeases,
-		descPreserving, descPreserved, descExpected, descRenewed, descLost, descWaiting,
+		descPreserving, descPreserved, descExpected, descRenewed, descLost, descProbes, descWaiting,
 	} {
 		out <- d
 	}
@@ -94,13 +96,20 @@ func (c *nodeCollector) Collect(out chan<- prometheus.Metric) {
 	gauge(descTombstones, float64(info.Catalog.Tombstones))
 	gauge(descLeases, float64(info.Leases))
 	c.members(gauge)
-	for _, s := range c.node.SelfPreservation().Scopes {
+	sp := c.node.SelfPreservation()
+	for _, s := range sp.Scopes {
 		gauge(descPreserving, states[s.State], s.Name)
 		gauge(descPreserved, float64(s.Preserved), s.Name)
 		gauge(descExpected, float64(s.Expected), s.Name)
 		gauge(descRenewed, float64(s.Renewed), s.Name)
 		gauge(descLost, float64(s.Lost), s.Name)
 	}
+	count := func(n int, outcome string) {
+		out <- prometheus.MustNewConstMetric(descProbes, prometheus.CounterValue, float64(n), outcome)
+	}
+	count(sp.Probes.Refused, "refused")
+	count(sp.Probes.Connected, "connected")
+	count(sp.Probes.Unanswered, "unanswered")
 	w := c.waiting()
 	gauge(descWaiting, float64(w.Watches), "watch")
 	gauge(descWaiting, float64(w.Events), "events")

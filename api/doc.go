@@ -6,7 +6,19 @@
 // What the protocols share is around them and not in them: request ids, recovery from panics, metrics, the refusal of
 // writes that a page of another origin makes a browser send, the health endpoints, and the OpenAPI document, which a
 // test holds against the routes that there are and against what they answer. Eureka's protocol is not in that document: it
-// is Eureka's, and its requests are taken before there are routes.
+// is Eureka's, and its requests are taken before there are routes. Neither is Consul's, below /v1, for the same reason.
+//
+// What one protocol registers, every other finds, and a status is a status in all of them:
+//
+//	native, Eureka     Consul                                  DNS, Prometheus by healthy=true
+//	UP                 all checks passing, or warning          found
+//	DOWN               a check critical                        not found
+//	STARTING, UNKNOWN  the check of the lease critical         not found
+//	OUT_OF_SERVICE     _service_maintenance:{id} critical      not found
+//	preserved          as before, and said in an output        as before
+//
+// A lease is shown to Consul's clients as the TTL check that it is; an instance that they register has no lease and lives by
+// its checks. See package consul for the whole of it.
 //
 // DNS is no HTTP: package dns below has a server of its own, whose metrics a handler can be given.
 //

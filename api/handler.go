@@ -7,6 +7,7 @@ import (
 
 	collector "github.com/prometheus/client_golang/prometheus"
 
+	"github.com/musterhq/muster/api/consul"
 	"github.com/musterhq/muster/api/eureka"
 	"github.com/musterhq/muster/api/native"
 	"github.com/musterhq/muster/api/prometheus"
@@ -15,6 +16,7 @@ import (
 
 // Node is what the protocols need of a node, all of them together: *muster.Node, or a double in tests.
 type Node interface {
+	consul.Node
 	eureka.Node
 	native.Node
 	prometheus.Node
@@ -49,6 +51,7 @@ func NewHandler(node Node, cfg Config) http.Handler { return newServer(node, cfg
 type server struct {
 	node   Node
 	mux    *http.ServeMux
+	consul *consul.API
 	eureka *eureka.API
 	native *native.API
 	// heartbeat is the handler of a renewal, which gets there without the mux.
@@ -81,6 +84,10 @@ func newServer(node Node, cfg Config) *server {
 	s.heartbeat = s.instrument("PUT", native.HeartbeatPattern, nat.Heartbeat())
 	s.eureka = eureka.New(node, eureka.Config{Logger: s.log, MaxBodyBytes: cfg.MaxBodyBytes})
 	s.eureka.Mount(s.instrument)
+	s.consul = consul.New(node, consul.Config{
+		Logger: s.log, MaxBodyBytes: cfg.MaxBodyBytes, Closing: cfg.Closing, Enter: nat.EnterPoll, Leave: nat.LeavePoll,
+	})
+	s.consul.Mount(s.instrument)
 	prometheus.New(node).Mount(s.handle)
 	ui.New(node).Mount(s.handle)
 	s.handle("GET", "/healthz", http.HandlerFunc(healthz))

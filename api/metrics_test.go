@@ -41,7 +41,7 @@ func busy(t *testing.T) *apitest.Fake {
 	node.SetSelfPreservation(muster.SelfPreservation{Preserving: true, Scopes: []muster.Scope{
 		{Name: "node", State: "NORMAL", Expected: 9, Renewed: 8, Lost: 1},
 		{Name: "zone:a", State: "PRESERVING", Expected: 5, Renewed: 2, Lost: 3, Preserved: 2},
-	}})
+	}, Probes: muster.Probes{Probed: 9, Refused: 4, Connected: 1, Unanswered: 3}})
 	return node
 }
 
@@ -71,6 +71,9 @@ func TestMetricsSayWhatTheNodeIsLike(t *testing.T) {
 		"\n" + `muster_renewals_expected{scope="node"} 9` + "\n",
 		"\n" + `muster_renewals_renewed{scope="node"} 8` + "\n",
 		"\n" + `muster_renewals_lost{scope="zone:a"} 3` + "\n",
+		"\n" + `muster_evidence_probes_total{outcome="refused"} 4` + "\n",
+		"\n" + `muster_evidence_probes_total{outcome="connected"} 1` + "\n",
+		"\n" + `muster_evidence_probes_total{outcome="unanswered"} 3` + "\n",
 		"\nmuster_replication_fresh_total 3\n",
 		"\nmuster_replication_received_bytes_total 200\n",
 		"\nmuster_divergences_total 0\n",

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/musterhq/muster/api/consul"
 	"github.com/musterhq/muster/api/eureka"
 	"github.com/musterhq/muster/api/native"
 )
@@ -17,15 +18,16 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h["X-Content-Type-Options"] = noSniff
 	h[headerRequestID] = s.ids.of(r)
-	if eureka.Owns(r) { // Before the mux, which redirects what has two slashes.
+	switch { // Before the mux, which redirects what has two slashes.
+	case eureka.Owns(r):
 		s.eureka.ServeHTTP(w, r)
-		return
-	}
-	if s.native.IsHeartbeat(r) { // Most of what a registry is asked, and the mux costs half as much as the renewal.
+	case consul.Owns(r):
+		s.consul.ServeHTTP(w, r)
+	case s.native.IsHeartbeat(r): // Most of what a registry is asked, and the mux costs half as much as the renewal.
 		s.heartbeat.ServeHTTP(w, r)
-		return
+	default:
+		s.mux.ServeHTTP(w, r)
 	}
-	s.mux.ServeHTTP(w, r)
 }
 
 // instrument is around the handler of each route: it counts and times the requests, and survives a panic.
@@ -67,13 +69,16 @@ func (s *server) survive(m *meter, r *http.Request) {
 }
 
 // refuse answers what no protocol has come to answer: with a problem, or, to clients of Eureka, who take every body for an
-// instance, with its status alone.
+// instance, with its status alone, and to clients of Consul with a bare text.
 func refuse(w http.ResponseWriter, r *http.Request, p *native.Problem) {
-	if eureka.Owns(r) {
+	switch {
+	case eureka.Owns(r):
 		eureka.Refuse(w, p.Status, p.Title)
-		return
+	case consul.Owns(r):
+		consul.Refuse(w, p.Status, p.Title)
+	default:
+		p.Write(w, r)
 	}
-	p.Write(w, r)
 }
 
 // meter is a response writer that remembers what the metrics need. http.ResponseController finds what is below it.

@@ -1,5 +1,7 @@
 package selfpreserve
 
+import "slices"
+
 // Hold stops all evictions until Release, because this node is unwell (reason says how) and judges no one. The scope
 // "node" shows it as preserving. A second Hold replaces the reason.
 func (k *Keeper[K]) Hold(now Instant, reason string) {
@@ -28,18 +30,28 @@ func (k *Keeper[K]) Release(now Instant) {
 // not know what it missed. Leases that were preserved stay marked until they are renewed. It looks at every lease.
 func (k *Keeper[K]) Refresh(now Instant) {
 	k.arrive(now)
+	type marked struct {
+		*lease[K]
+		found Outcome
+	}
+	var preserved []marked
 	for l := range k.leases.all() {
 		if l.phase == gone {
 			continue
 		}
-		preserved, reachable := l.preserved, l.reachable
+		if l.preserved {
+			preserved = append(preserved, marked{l, l.found})
+		}
 		k.hear(l)
 		l.base = k.now
-		if preserved {
-			k.mark(l)
-			l.reachable = reachable
-		}
 		k.arm(l)
+	}
+	slices.SortFunc(preserved, func(a, b marked) int { return k.compare(a.key, b.key) })
+	for _, m := range preserved {
+		k.mark(m.lease)
+		if m.found == Connected {
+			m.lease.found = Connected
+		}
 	}
 	k.settle()
 }

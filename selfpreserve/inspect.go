@@ -21,8 +21,8 @@ type Info struct {
 	// Overdue: silent for 1.5 intervals, and counted as lost. Expired: silent for its TTL.
 	Overdue, Expired bool
 	// Preserved: expired but kept. Reachable: preserved, and the last connection attempt was accepted.
-	Preserved, Reachable bool
-	Inherited, Embedded  bool
+	Preserved, Reachable       bool
+	Inherited, Embedded, Probe bool
 }
 
 // Lookup is the Info of one lease; false if there is none.
@@ -75,9 +75,13 @@ func (k *Keeper[K]) Scopes() []Scope {
 func (k *Keeper[K]) History() []Transition { return slices.Clone(k.history) }
 
 func (k *Keeper[K]) scope(s *scope[K], lost, total int) Scope {
+	reason := s.reason
+	if found := s.asked.String(); found != "" && s.state == Preserving && !k.unwell {
+		reason += "; " + found
+	}
 	return Scope{
 		Name: s.name, State: s.state, Expected: total, Renewed: max(total-lost, 0), Lost: lost,
-		Threshold: k.rule.threshold, Since: s.since, Reason: s.reason, Preserved: s.preserved,
+		Threshold: k.rule.threshold, Since: s.since, Reason: reason, Preserved: s.preserved, Evidence: s.asked,
 	}
 }
 
@@ -86,6 +90,6 @@ func (k *Keeper[K]) info(l *lease[K]) Info {
 		Service: l.service.name, Zone: l.zone.zone(), Scope: k.scopeOf(l).name,
 		LastRenewal: l.renewed, Expires: l.expires(), TTL: l.ttl, Interval: l.interval,
 		Overdue: l.phase == silent, Expired: k.now >= l.expires(),
-		Preserved: l.preserved, Reachable: l.reachable, Inherited: l.inherited, Embedded: l.embedded,
+		Preserved: l.preserved, Reachable: l.found == Connected, Inherited: l.inherited, Embedded: l.embedded, Probe: l.probe,
 	}
 }

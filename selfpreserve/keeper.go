@@ -32,6 +32,8 @@ type Keeper[K comparable] struct {
 	expired   []*lease[K] // due at the instant being worked on
 	queue     []*lease[K] // waiting for the draw, and some that no longer do
 	nextDraw  Instant
+	inquiry   inquiry[K]
+	answers   Tally
 
 	unwell  bool // between Hold and Release
 	why     string
@@ -53,6 +55,7 @@ func New[K comparable](c Config[K]) (*Keeper[K], error) {
 		rand:     c.Rand,
 		leases:   newTable[K](),
 		services: make(map[string]*service),
+		inquiry:  inquiry[K]{about: make(map[*lease[K]]*question[K])},
 		zones:    make(map[string]*scope[K]),
 		node:     &scope[K]{name: NodeScope, armed: never},
 		dc:       &datacenter[K]{scope: scope[K]{name: DatacenterScope, armed: never}},
@@ -76,7 +79,7 @@ func (k *Keeper[K]) Grant(now Instant, key K, l Lease) error {
 	n := &lease[K]{
 		key: key, service: k.serviceOf(l.Service), zone: k.zoneOf(l.Zone),
 		renewed: k.now, base: k.now, armed: never, ttl: l.TTL, interval: interval,
-		declared: l.Interval > 0, inherited: l.Inherited, embedded: l.Embedded,
+		declared: l.Interval > 0, inherited: l.Inherited, embedded: l.Embedded, probe: l.Probe,
 	}
 	if l.Inherited && planted == "the leases of a dead home go at once" {
 		n.base -= n.ttl

@@ -213,9 +213,9 @@ func TestAfterAPauseEveryLeaseHasAFreshTTL(t *testing.T) {
 // The mark tells peers that nobody has heard of it, and a pause of this node does not change that.
 func TestAPauseDoesNotTakeTheMarkOffWhatIsPreserved(t *testing.T) {
 	w := newWorld(t, testConfig(1))
-	w.grant("a", 10, Lease{TTL: 30 * time.Second}, 0)
+	w.answers["a/001"] = Connected
+	w.grant("a", 10, Lease{TTL: 30 * time.Second, Probe: true}, 0)
 	w.advance(time.Minute, time.Second)
-	w.k.Evidence(w.now, "a/001", Connected)
 	w.k.Refresh(w.now)
 	if i, _ := w.k.Lookup("a/001"); !i.Preserved || !i.Reachable || i.Overdue || i.Expired {
 		t.Fatalf("after a pause: %+v", i)
@@ -252,41 +252,6 @@ func TestALeaseIsDrawnOnce(t *testing.T) {
 	w.wantEvicted(6)
 	if s := w.scope("zone:"); w.k.Len() != 34 || s.Expected != 34 {
 		t.Fatalf("%d leases, %d expected, want 34", w.k.Len(), s.Expected)
-	}
-}
-
-func TestEvidenceDecidesOnlyForWhatIsPreserved(t *testing.T) {
-	w := newWorld(t, testConfig(1))
-	w.grant("a", 10, Lease{TTL: 30 * time.Second}, 0)
-	if w.k.Evidence(w.now, "a/000", Refused) || w.k.Evidence(w.now, "nobody", Refused) {
-		t.Fatal("evidence was taken for a lease that is not preserved")
-	}
-	w.advance(40*time.Second, time.Second)
-	for key, f := range map[string]Finding{"a/000": Refused, "a/001": Refused, "a/002": Connected, "a/003": Silent} {
-		if !w.k.Evidence(w.now, key, f) {
-			t.Fatalf("%s: evidence was not taken", key)
-		}
-	}
-	if next, _ := w.k.Next(); next > w.now {
-		t.Fatalf("a refused lease is due at once, not at %v", next)
-	}
-	if r := w.k.Renew(w.now, "a/001"); !r.Preserved {
-		t.Fatalf("renewal %+v, want preserved", r)
-	}
-	w.step()
-	w.wantEvicted(1)
-	if w.evicted["a/000"] != w.now || w.actions[len(w.actions)-1].Reason != "connection refused while preserved" {
-		t.Fatalf("got %+v", w.actions[len(w.actions)-1])
-	}
-	if i, _ := w.k.Lookup("a/002"); !i.Reachable || !i.Preserved {
-		t.Fatalf("connected, but %+v", i)
-	}
-	if i, _ := w.k.Lookup("a/003"); i.Reachable || !i.Preserved {
-		t.Fatalf("silent, but %+v", i)
-	}
-	// What refused is known to be dead and no longer counts as lost.
-	if s := w.scope("zone:"); s.Lost != 8 || s.Expected != 9 {
-		t.Fatalf("lost %d of %d, want 8 of 9", s.Lost, s.Expected)
 	}
 }
 
@@ -387,23 +352,6 @@ func TestEvictionIsPacedAsLongAsAScopeRecovers(t *testing.T) {
 	if len(at) != 4 {
 		t.Fatalf("four of b went in %d rounds", len(at))
 	}
-}
-
-func TestAHeldNodeDoesNotEvictWhatRefuses(t *testing.T) {
-	w := newWorld(t, testConfig(1))
-	w.grant("a", 1, Lease{TTL: 30 * time.Second}, 0)
-	w.k.Hold(w.now, "test")
-	w.advance(time.Minute, time.Second)
-	w.k.Evidence(w.now, "a/000", Connected)
-	w.k.Evidence(w.now, "a/000", Refused)
-	w.advance(time.Minute, time.Second)
-	w.wantEvicted(0)
-	if i, _ := w.k.Lookup("a/000"); i.Reachable {
-		t.Fatal("refused, but shown as reachable")
-	}
-	w.k.Release(w.now)
-	w.step()
-	w.wantEvicted(1)
 }
 
 func TestEqualityWithTheToleratedShareIsTolerated(t *testing.T) {

@@ -17,7 +17,7 @@ type op struct {
 	key   string
 	lease Lease
 	facts Datacenter
-	find  Finding
+	find  Outcome
 }
 
 func drawOps(t *rapid.T) []op {
@@ -46,11 +46,12 @@ func drawOps(t *rapid.T) []op {
 				Interval:  time.Duration(rapid.SampledFrom([]int{0, 0, 1, 5, 60}).Draw(t, "interval")) * time.Second,
 				Inherited: rapid.IntRange(0, 4).Draw(t, "inherited") == 0,
 				Embedded:  rapid.Bool().Draw(t, "embedded"),
+				Probe:     rapid.Bool().Draw(t, "probe"),
 			}
 		case "datacenter":
 			o.facts = Datacenter{rapid.IntRange(0, 9).Draw(t, "unclaimed"), 20, rapid.IntRange(0, 3).Draw(t, "dead"), 5}
 		case "evidence":
-			o.find = Finding(rapid.IntRange(0, 2).Draw(t, "finding"))
+			o.find = Outcome(rapid.IntRange(0, 2).Draw(t, "finding"))
 		case "wait":
 			o.after = time.Duration(rapid.SampledFrom([]int{1, 2, 5, 8, 15, 25}).Draw(t, "wait")) * time.Second
 		}
@@ -81,7 +82,9 @@ func apply(t *rapid.T, k *Keeper[string], now Instant, o op) {
 	case "adopt":
 		k.Adopt(now, o.key)
 	case "evidence":
-		k.Evidence(now, o.key, o.find)
+		if q := k.inquiry.about[k.leases.get(o.key)]; q != nil {
+			k.Evidence(now, o.key, q.token, o.find)
+		}
 	case "hold":
 		k.Hold(now, "test")
 	case "release":
@@ -344,6 +347,7 @@ func recount(t *rapid.T, k *Keeper[string]) {
 	if !maps.Equal(asMap(k.node.census), node) {
 		t.Fatalf("node: census %v, want %v", asMap(k.node.census), node)
 	}
+	recountQuestions(t, k)
 	dc := tallies[&k.dc.scope]
 	if k.dc.preserved != dc.preserved || k.dc.reprieved != dc.reprieved || len(k.dc.silent) != dc.silent {
 		t.Fatalf("datacenter: %d preserved, %d reprieved, %d silent, want %+v",

@@ -25,6 +25,9 @@ type Lease struct {
 	// Embedded marks an instance that lives in the process of its home node and dies with it. It matters for inherited
 	// leases only.
 	Embedded bool
+	// Probe says that the instance has an address that can be asked for evidence. Without it there is never a Probe action
+	// for the lease.
+	Probe bool
 }
 
 func (l Lease) validate() error {
@@ -79,10 +82,11 @@ type lease[K comparable] struct {
 	inherited bool
 	embedded  bool
 	preserved bool // expired but kept
-	reachable bool // a connection was accepted while preserved
-	refused   bool // a connection was refused while preserved: to be evicted
+	probe     bool // may be asked
 	reprieved bool // has had a fresh TTL after a recovery
 	queued    bool // waits for the draw
+
+	found Outcome // of the last connection attempt while preserved; Refused is to be evicted
 }
 
 // service is the number of leases of one service.

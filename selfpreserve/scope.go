@@ -54,6 +54,9 @@ type Scope struct {
 	Reason string
 	// Preserved is the number of leases that are expired but kept.
 	Preserved int
+	// Evidence counts the leases that were asked for evidence since the scope was last normal, each with what was found last.
+	// One that was renewed and fell silent again counts anew. It stays until the scope preserves again.
+	Evidence Tally
 }
 
 // Transition is one change of a scope's state. A value.
@@ -82,6 +85,8 @@ type scope[K comparable] struct {
 	reason    string
 	recovered Instant // recovering: when it may become normal
 	members   int     // leases of the zone, inherited ones and those that are gone included
+	asked     Tally   // in this episode, or the last one
+	episode   uint32  // how often it has begun to preserve, coming from normal
 	reprieved int     // leases that have had a fresh TTL and have not been heard of since
 	preserved int     // leases that are expired but kept
 	armed     Instant // time of its entry in the wake-ups, never if there is none

@@ -106,10 +106,10 @@ func (s *script) run(f []string) {
 			c.EvictFraction = v
 		}
 		s.world = newWorld(s.t, c)
-	case "grant": // grant PREFIX COUNT ttl= zone= every= interval= service= inherited=true embedded=true
+	case "grant": // grant PREFIX COUNT ttl= zone= every= interval= service= inherited=true embedded=true probe=true
 		s.grant(args[0], count(), Lease{
 			Service: opts["service"], Zone: opts["zone"], TTL: dur("ttl"), Interval: dur("interval"),
-			Inherited: opts["inherited"] == "true", Embedded: opts["embedded"] == "true",
+			Inherited: opts["inherited"] == "true", Embedded: opts["embedded"] == "true", Probe: opts["probe"] == "true",
 		}, dur("every"))
 	case "silence":
 		s.silence(args[0], count())
@@ -119,9 +119,15 @@ func (s *script) run(f []string) {
 		s.drop(args[0], count())
 	case "adopt":
 		s.each(args[0], count(), func(c *client) { s.k.Adopt(s.now, c.key); delete(s.kept, c.key) })
-	case "evidence":
-		find := map[string]Finding{"refused": Refused, "connected": Connected, "silent": Silent}[args[2]]
-		s.each(args[0], count(), func(c *client) { s.k.Evidence(s.now, c.key, find) })
+	case "answer": // answer PREFIX COUNT refused|connected|nothing: what they answer when they are asked
+		o := map[string]Outcome{"refused": Refused, "connected": Connected, "nothing": Nothing}[args[2]]
+		s.each(args[0], count(), func(c *client) { s.answers[c.key] = o })
+	case "reasons":
+		for _, sc := range s.k.Scopes() {
+			if sc.Reason != "" {
+				fmt.Fprintf(&s.out, "%6v  %-10s  %v: %s\n", round(s.now), sc.Name, sc.State, sc.Reason)
+			}
+		}
 	case "datacenter":
 		s.k.SetDatacenter(s.now, Datacenter{num("unclaimed"), num("registrations"), num("dead"), num("nodes")})
 	case "hold":

@@ -66,6 +66,9 @@ func (k *Keeper[K]) judge(s *scope[K], freed []*scope[K]) []*scope[K] {
 		if unwell && !v.tripped {
 			reason = k.unwellReason()
 		}
+		if found := s.asked.String(); found != "" && next != Preserving {
+			reason += "; " + found
+		}
 		k.transit(s, next, v, reason)
 		k.touch(s) // it may have further to go
 	}
@@ -100,6 +103,10 @@ func (k *Keeper[K]) transit(s *scope[K], next State, v verdict, reason string) {
 			k.touch(k.node)
 		}
 	}
+	if s.state == Normal {
+		s.asked = Tally{}
+		s.episode++
+	}
 	s.state, s.since, s.reason = next, k.now, reason
 }
 
@@ -112,7 +119,7 @@ func (k *Keeper[K]) reprieve(s *scope[K]) {
 }
 
 func (k *Keeper[K]) reprieveOne(l *lease[K]) {
-	if l.refused || planted == "a recovery evicts everything at once" && !k.blocked(l) {
+	if l.found == Refused || planted == "a recovery evicts everything at once" && !k.blocked(l) {
 		l.due = k.now
 		k.arm(l)
 		return

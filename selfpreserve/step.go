@@ -14,6 +14,9 @@ const (
 	Evict Verb = iota + 1
 	// Preserve: the lease has expired and is kept. Mark the instance; a Renewal says when to take the mark off.
 	Preserve
+	// Probe: the lease is preserved. Try to connect to the instance, without sending anything, and tell what came of it by
+	// Evidence, with the Action's Token. No answer does no harm.
+	Probe
 )
 
 // String is the verb in lower case.
@@ -23,6 +26,8 @@ func (v Verb) String() string {
 		return "evict"
 	case Preserve:
 		return "preserve"
+	case Probe:
+		return "probe"
 	default:
 		return "unknown"
 	}
@@ -38,6 +43,8 @@ type Action[K comparable] struct {
 	LastRenewal Instant
 	// Reason says why, in words.
 	Reason string
+	// Token is what Evidence wants to see again, 0 unless the Verb is Probe.
+	Token uint64
 }
 
 // Step does everything that is due up to now, in the order of time, and returns what the caller has to do, in order.
@@ -65,6 +72,7 @@ func (k *Keeper[K]) Next() (Instant, bool) {
 	if len(k.queue) > 0 && !k.unwell {
 		next = min(next, k.nextDraw)
 	}
+	next = min(next, k.inquiry.nextRound())
 	return next, next != never
 }
 
@@ -93,6 +101,9 @@ func (k *Keeper[K]) tick(t Instant) {
 		k.draw()
 	}
 	k.settle()
+	if k.inquiry.nextRound() <= t {
+		k.ask()
+	}
 }
 
 // fire takes care of the timer on top, which is due.
@@ -163,15 +174,17 @@ func (k *Keeper[K]) hear(l *lease[K]) {
 	if l.preserved {
 		l.preserved = false
 		s.preserved--
+		k.dismiss(l)
 	}
 	k.endReprieve(l)
-	l.reachable, l.refused, l.queued = false, false, false
+	l.found, l.queued = Nothing, false
 }
 
 // mark notes that l is preserved.
 func (k *Keeper[K]) mark(l *lease[K]) {
 	l.preserved = true
 	k.scopeOf(l).preserved++
+	k.inquire(l)
 }
 
 // widen moves a silent lease to the band that its silence has earned.
@@ -188,8 +201,8 @@ func (k *Keeper[K]) widen(l *lease[K]) {
 // decide is for a silent lease whose time has come: that of its expiry, of a fresh TTL, or of a wider judgement.
 func (k *Keeper[K]) decide(l *lease[K]) {
 	switch {
-	case l.refused && !k.unwell:
-		k.evict(l, "connection refused while preserved")
+	case l.found == Refused && !k.unwell:
+		k.evict(l, refusedReason)
 	case l.queued:
 		l.due = never
 	case k.aged(l):
@@ -238,7 +251,7 @@ func (k *Keeper[K]) lookAgain(l *lease[K], at Instant) {
 // evict ends l. What fell silent stays counted on both sides for a TTL. What refused a connection is known to be dead,
 // which says nothing about those that are silent; and the leases of dead homes are counted by the caller.
 func (k *Keeper[K]) evict(l *lease[K], reason string) {
-	refused := l.refused
+	refused := l.found == Refused
 	k.act(l, Evict, reason)
 	if refused || l.inherited {
 		k.remove(l)
@@ -254,6 +267,9 @@ func (k *Keeper[K]) evict(l *lease[K], reason string) {
 func (k *Keeper[K]) act(l *lease[K], v Verb, reason string) {
 	k.actions = append(k.actions, Action[K]{Verb: v, Key: l.key, At: k.now, LastRenewal: l.renewed, Reason: reason})
 }
+
+// refusedReason is why a lease goes while others are kept.
+const refusedReason = "its address refuses connections: the process is gone"
 
 func (k *Keeper[K]) silenceReason(l *lease[K]) string {
 	if k.aged(l) {

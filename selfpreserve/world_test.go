@@ -18,6 +18,8 @@ type world struct {
 	actions []Action[string]
 	evicted map[string]Instant
 	kept    map[string]bool // told to preserve and not heard of since
+	answers map[string]Outcome
+	asked   []Action[string]
 }
 
 // failer is a test: one of package testing, or of rapid.
@@ -47,7 +49,7 @@ func newWorld(t failer, c Config[string]) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, k: k, clients: map[string]*client{}, evicted: map[string]Instant{}, kept: map[string]bool{}}
+	return &world{t: t, k: k, clients: map[string]*client{}, evicted: map[string]Instant{}, kept: map[string]bool{}, answers: map[string]Outcome{}}
 }
 
 // grant registers n clients prefix/000 and up that renew at the given interval, 0 for never, evenly out of phase.
@@ -142,16 +144,27 @@ func (w *world) renewUntil(t Instant) {
 
 func (w *world) step() {
 	w.t.Helper()
-	for _, a := range w.k.Step(w.now) {
-		w.actions = append(w.actions, a)
-		if a.At > w.now || a.Reason == "" {
-			w.t.Fatalf("%v: malformed action %+v", w.now, a)
-		}
-		if a.Verb == Evict {
-			w.evicted[a.Key] = a.At
-			delete(w.kept, a.Key)
-		} else {
-			w.kept[a.Key] = true
+	for again := true; again; {
+		again = false
+		for _, a := range w.k.Step(w.now) {
+			if a.At > w.now || a.Reason == "" || (a.Verb == Probe) != (a.Token > 0) {
+				w.t.Fatalf("%v: malformed action %+v", w.now, a)
+			}
+			switch a.Verb {
+			case Probe:
+				w.asked = append(w.asked, a)
+				if o, ok := w.answers[a.Key]; ok {
+					w.k.Evidence(w.now, a.Key, a.Token, o)
+					again = true
+				}
+				continue
+			case Evict:
+				w.evicted[a.Key] = a.At
+				delete(w.kept, a.Key)
+			case Preserve:
+				w.kept[a.Key] = true
+			}
+			w.actions = append(w.actions, a)
 		}
 	}
 	if next, ok := w.k.Next(); ok && next <= w.now {

@@ -62,6 +62,9 @@ func (f *Fake) Remove(_ context.Context, key muster.Key) error {
 		return err
 	}
 	delete(f.renewals, key)
+	if inst, _ := f.catalog.Get(key); len(inst.Checks) > 0 {
+		f.catalog.Delete(f.at, key, catalog.KindChecks, catalog.Cleared)
+	}
 	f.catalog.Delete(f.at, key, catalog.KindRegistration, catalog.Deregistered)
 	return nil
 }

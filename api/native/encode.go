@@ -46,17 +46,23 @@ func appendInstance(b []byte, inst *muster.Instance, lastRenewal time.Time, inde
 	b = append(b, `,"secure":`...)
 	b = strconv.AppendBool(b, inst.Secure)
 	b = appendMember(b, "status", inst.Status.String())
-	b = appendMember(b, "ttl", inst.TTL.String())
+	if inst.Permanent {
+		b = append(b, `,"permanent":true`...) // There is no lease that a TTL could be of.
+	} else {
+		b = appendMember(b, "ttl", inst.TTL.String())
+	}
 	if len(inst.Checks) > 0 {
 		b = append(b, `,"checks":[`...)
-		for i, c := range inst.Checks {
-			b = appendCheck(appendComma(b, i), c)
+		for i := range inst.Checks {
+			b = appendCheck(appendComma(b, i), &inst.Checks[i])
 		}
 		b = append(b, ']')
 	}
+	b = appendResults(b, inst.Results)
 	b = appendOptional(b, "datacenter", inst.Datacenter)
 	b = appendOptional(b, "home", inst.Home)
 	b = appendOptional(b, "override", inst.Override.String())
+	b = appendOptional(b, "overrideReason", inst.OverrideReason)
 	b = append(b, `,"preserved":`...)
 	b = strconv.AppendBool(b, inst.Preserved)
 	b = appendTime(b, "registeredAt", inst.RegisteredAt)
@@ -77,23 +83,6 @@ func appendTexts(b []byte, name string, texts map[string]string) []byte {
 	for i, key := range slices.Sorted(maps.Keys(texts)) {
 		b = append(appendString(appendComma(b, i), key), ':')
 		b = appendString(b, texts[key])
-	}
-	return append(b, '}')
-}
-
-func appendCheck(b []byte, c muster.Check) []byte {
-	kind, target := "http", c.HTTP
-	if target == "" {
-		kind, target = "tcp", c.TCP
-	}
-	b = appendString(append(b, `{"id":`...), c.ID)
-	b = append(appendString(append(b, ','), kind), ':')
-	b = appendString(b, target)
-	if c.Interval != 0 {
-		b = appendMember(b, "interval", c.Interval.String())
-	}
-	if c.Timeout != 0 {
-		b = appendMember(b, "timeout", c.Timeout.String())
 	}
 	return append(b, '}')
 }

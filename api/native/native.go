@@ -99,6 +99,7 @@ func (a *API) Mount(handle func(method, pattern string, h http.Handler)) {
 		{"DELETE", instance, a.deregister, false},
 		{"PUT", instance + "/status", a.setStatus, false},
 		{"DELETE", instance + "/status", a.clearStatus, false},
+		{"PUT", instance + "/checks/{check}", a.report, false},
 		{"PATCH", instance + "/metadata", a.patchMetadata, false},
 		{"GET", "/api/v1/services", a.listServices, false},
 		{"GET", "/api/v1/services/{service}", a.getService, false},

@@ -27,6 +27,8 @@ type Node interface {
 	Remove(ctx context.Context, key muster.Key) error
 	// SetOverride is an operator's decision; muster.StatusNone takes it back.
 	SetOverride(ctx context.Context, key muster.Key, status muster.Status, reason string) (muster.InstanceDetail, error)
+	// Report is a client's word about one of its TTL checks. Besides, muster.ErrNotTTL.
+	Report(ctx context.Context, key muster.Key, checkID string, status muster.CheckStatus, output string) error
 	// PatchMetadata changes metadata: nil removes a key.
 	PatchMetadata(ctx context.Context, key muster.Key, patch map[string]*string) (muster.InstanceDetail, error)
 

@@ -13,47 +13,50 @@ func (a *API) setStatus(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	status, err := decodeStatus(body)
+	status, reason, err := decodeStatus(body)
 	if err != nil {
 		return err
 	}
-	return a.override(w, r, status)
+	return a.override(w, r, status, reason)
 }
 
 // clearStatus takes the decision back.
 func (a *API) clearStatus(w http.ResponseWriter, r *http.Request) error {
-	return a.override(w, r, muster.StatusNone)
+	return a.override(w, r, muster.StatusNone, "")
 }
 
-func (a *API) override(w http.ResponseWriter, r *http.Request, status muster.Status) error {
+func (a *API) override(w http.ResponseWriter, r *http.Request, status muster.Status, reason string) error {
 	q, err := parseQuery(r, acceptNamespace)
 	if err != nil {
 		return err
 	}
 	key := keyOf(r, &q)
-	detail, err := a.node.SetOverride(r.Context(), key, status, "")
+	detail, err := a.node.SetOverride(r.Context(), key, status, reason)
 	if err != nil {
 		return about(err, key)
 	}
 	return a.answerInstance(w, http.StatusOK, detail)
 }
 
-func decodeStatus(body []byte) (status muster.Status, err error) {
+func decodeStatus(body []byte) (status muster.Status, reason string, err error) {
 	if err := object(body); err != nil {
-		return status, err
+		return status, "", err
 	}
 	var d decoder
 	each(body, func(name string, raw json.RawMessage) {
-		if name == "status" {
+		switch name {
+		case "status":
 			status = d.status(name, raw)
-		} else {
+		case "reason":
+			reason = d.string(name, raw)
+		default:
 			d.bad(name, "is not a field of a status override")
 		}
 	})
 	if status == muster.StatusNone && !d.faulty("status") {
 		d.bad("status", "is required")
 	}
-	return status, d.err()
+	return status, reason, d.err()
 }
 
 // patchMetadata changes metadata by a JSON merge patch: a string sets a key, null removes it.

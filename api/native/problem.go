@@ -18,6 +18,8 @@ const (
 	codeParameter   = "invalid-parameter"
 	codeField       = "invalid-field"
 	codeNotFound    = "instance-not-found"
+	codeNoCheck     = "check-not-found"
+	codeNotTTL      = "not-a-ttl-check"
 	codeNoMember    = "member-not-found"
 	codeNoWAN       = "no-wan-pool"
 	codeNoRoute     = "no-such-path"
@@ -47,6 +49,8 @@ var kinds = map[string]kind{
 	codeParameter:   {400, "A query parameter cannot be taken", false, "The fields name every parameter at fault. Parameters that are not known are refused, so that a misspelt filter does not pass for none."},
 	codeField:       {422, "The body has fields that cannot be taken", false, "The fields name every field at fault. Nothing has been changed."},
 	codeNotFound:    {404, "No such instance", false, "A client that renews a lease has to register again: the instance was deregistered, or its lease expired, or this registry never had it."},
+	codeNoCheck:     {404, "No such check", false, "The instance is there, without a check of that id: GET the instance to see those that it has."},
+	codeNotTTL:      {409, "The check is not reported by its client", false, "Only TTL checks are reported. A node runs all others by itself."},
 	codeNoMember:    {404, "No such member", false, "GET /api/v1/members lists the members that this node knows."},
 	codeNoWAN:       {404, "This node is in no WAN pool", false, "Ask a gateway: a node that was started with an address for the WAN pool."},
 	codeNoRoute:     {404, "No such path", false, "GET /openapi.json describes every path there is."},

@@ -51,7 +51,7 @@ func instancePath(key muster.Key) string {
 }
 
 // answered are the fields of an answer that a registration must not have.
-var answered = []string{"datacenter", "home", "override", "preserved", "registeredAt", "lastRenewal", "index"}
+var answered = []string{"datacenter", "home", "override", "overrideReason", "results", "preserved", "registeredAt", "lastRenewal", "index"}
 
 // decodeRegistration is the instance that a body describes. namespace is what the query says, empty if nothing. The
 // error is a *Problem that names every field at fault, those too that the node would refuse: the node has the last word on
@@ -102,6 +102,8 @@ func decodeRegistration(body []byte, namespace string) (inst muster.Instance, er
 			if inst.TTL = d.duration(name, raw); inst.TTL == 0 && !d.faulty(name) {
 				d.bad(name, "must be 1s to 24h, not 0")
 			}
+		case "permanent":
+			inst.Permanent = d.bool(name, raw)
 		case "checks":
 			d.array(name, raw, func(field string, raw json.RawMessage) { inst.Checks = append(inst.Checks, d.check(field, raw)) })
 		default:
@@ -116,27 +118,6 @@ func decodeRegistration(body []byte, namespace string) (inst muster.Instance, er
 		d.complete(inst)
 	}
 	return inst, d.err()
-}
-
-func (d *decoder) check(field string, raw json.RawMessage) (c muster.Check) {
-	d.object(field, raw, func(name string, raw json.RawMessage) {
-		at := field + "." + name
-		switch name {
-		case "id":
-			c.ID = d.string(at, raw)
-		case "http":
-			c.HTTP = d.string(at, raw)
-		case "tcp":
-			c.TCP = d.string(at, raw)
-		case "interval":
-			c.Interval = d.duration(at, raw)
-		case "timeout":
-			c.Timeout = d.duration(at, raw)
-		default:
-			d.bad(at, "is not a field of a check")
-		}
-	})
-	return c
 }
 
 // complete adds what a complete instance lacks, so that a client hears of everything at once. Fields that could not even

@@ -17,7 +17,7 @@ type member struct {
 var known = map[string]string{
 	`"namespace"`: "namespace", `"service"`: "service", `"id"`: "id", `"address"`: "address", `"port"`: "port", `"ports"`: "ports",
 	`"tags"`: "tags", `"metadata"`: "metadata", `"attributes"`: "attributes", `"zone"`: "zone", `"weight"`: "weight",
-	`"secure"`: "secure", `"status"`: "status", `"ttl"`: "ttl", `"checks"`: "checks", `"name"`: "name",
+	`"secure"`: "secure", `"status"`: "status", `"ttl"`: "ttl", `"checks"`: "checks", `"name"`: "name", `"permanent"`: "permanent",
 }
 
 // usualMembers is how many members an object has at most without costing an allocation.

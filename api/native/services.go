@@ -207,7 +207,12 @@ func (a *API) answerInstance(w http.ResponseWriter, status int, d muster.Instanc
 	a.setIndex(w.Header(), max(d.Index, a.node.Index()))
 	b := bodies.Get().(*[]byte) //nolint:errcheck,forcetypeassert // There is nothing else in it.
 	defer bodies.Put(b)
-	*b = append(appendInstance((*b)[:0], d.Instance, last, d.Index), '\n')
+	*b = appendInstance((*b)[:0], d.Instance, last, d.Index)
+	if d.Evidence != "" {
+		*b = append((*b)[:len(*b)-1], `,"evidence":`...)
+		*b = append(appendString(*b, d.Evidence), '}')
+	}
+	*b = append(*b, '\n')
 	return writeJSON(w, status, *b)
 }
 

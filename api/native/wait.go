@@ -53,6 +53,13 @@ func (g *gate) leave(k waitKind) {
 	g.total.Add(-1)
 }
 
+// EnterPoll lets a query of another protocol wait here too, so that all that waits at a server is bounded and counted
+// together; false if it is one too many. Whoever entered calls LeavePoll.
+func (a *API) EnterPoll() bool { return a.waiting.enter(waitPoll) == nil }
+
+// LeavePoll is the end of a wait that EnterPoll began.
+func (a *API) LeavePoll() { a.waiting.leave(waitPoll) }
+
 // unmetered is what the writer of an instrumented server offers: durations of requests that wait mean nothing.
 type unmetered interface{ Unmetered() }
 

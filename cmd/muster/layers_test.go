@@ -23,6 +23,7 @@ func samples() map[string][3]string {
 		"data-dir":    {"f", "e", "c"}, "encrypt": {"f", "e", "c"}, "encrypt-file": {"f", "e", "c"},
 		"profile": {"local", "wan", "local"}, "ready-wait": {"1s", "2s", "3s"},
 		"preserve-threshold": {"0.1", "0.2", "1"}, "preserve-min-lost": {"4", "5", "6"}, "preserve-max-age": {"1h", "2h", "3h"},
+		"preserve-probe": {"false", "true", "false"}, "enable-script-checks": {"true", "false", "true"},
 		"dns": {"127.0.0.1:1", "127.0.0.1:2", "off"}, "dns-ttl": {"1s", "2s", "1m"}, "dns-negative-ttl": {"1s", "2s", "1m"},
 		"log-level": {"debug", "warn", "error"}, "log-format": {"json", "text", "json"}, "insecure": {"true", "false", "true"},
 	}
@@ -78,9 +79,6 @@ func resolved(t *testing.T, name, file, variable, flag string) string {
 func TestEachSettingCountsByFlagThenEnvironmentThenFileThenDefault(t *testing.T) {
 	all := samples()
 	for _, f := range fields(&settings{}) {
-		if c, one := f.value.(*choiceValue); one && len(c.choices) == 1 {
-			continue // What is not served yet can only be told to be off, whoever says it.
-		}
 		s, ok := all[f.name]
 		if !ok {
 			t.Errorf("no samples for %s", f.name)
@@ -145,7 +143,7 @@ func TestTheNodeIsToldWhatTheSettingsSay(t *testing.T) {
 	if err := flags.Parse([]string{
 		"--node=n1", "--dc=dc2", "--zone=a", "--bind=0.0.0.0:7946", "--advertise=10.0.0.1:7946", "--join=10.0.0.2:7946",
 		"--http=0.0.0.0:8761", "--data-dir=" + dir, "--encrypt-file=" + ring, "--profile=wan", "--ready-wait=7s",
-		"--preserve-threshold=0.5", "--preserve-min-lost=9", "--preserve-max-age=48h", "--insecure",
+		"--preserve-threshold=0.5", "--preserve-min-lost=9", "--preserve-max-age=48h", "--preserve-probe=false", "--insecure", "--enable-script-checks",
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -157,9 +155,9 @@ func TestTheNodeIsToldWhatTheSettingsSay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := fmt.Sprintf("%s %s %s %s %s %s %s %s %s %q %v %v", c.Node, c.Datacenter, c.Zone, c.Bind, c.Advertise, c.Join,
-		c.Profile, c.ReadyWait, c.DataDir[:1], c.Keys, c.Insecure, c.Preserve)
-	want := fmt.Sprintf("n1 dc2 a 0.0.0.0:7946 10.0.0.1:7946 [10.0.0.2:7946] wan 7s / [%q %q] true {0.5 9 48h0m0s}", first, second)
+	got := fmt.Sprintf("%s %s %s %s %s %s %s %s %s %q %v %v %v", c.Node, c.Datacenter, c.Zone, c.Bind, c.Advertise, c.Join,
+		c.Profile, c.ReadyWait, c.DataDir[:1], c.Keys, c.Insecure, c.Preserve, c.EnableScriptChecks)
+	want := fmt.Sprintf("n1 dc2 a 0.0.0.0:7946 10.0.0.1:7946 [10.0.0.2:7946] wan 7s / [%q %q] true {0.5 9 48h0m0s false} true", first, second)
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -36,6 +36,9 @@ func (s settings) nodeConfig() (muster.Config, error) {
 		Node: s.node, Datacenter: s.dc, Zone: s.zone,
 		Bind: s.bind, Advertise: s.advertise, Join: s.join, ReadyWait: s.readyWait, Profile: s.profile,
 		Keys: keys, Insecure: s.insecure, DataDir: s.dataDir,
-		Preserve: muster.Preserve{Threshold: s.preserveThreshold, MinLost: s.preserveMinLost, MaxAge: s.preserveMaxAge},
+		EnableScriptChecks: s.scriptChecks,
+		Preserve: muster.Preserve{
+			Threshold: s.preserveThreshold, MinLost: s.preserveMinLost, MaxAge: s.preserveMaxAge, Probe: s.preserveProbe,
+		},
 	}, nil
 }

@@ -28,8 +28,8 @@ type settings struct {
 	dns               string
 	dnsTTL            time.Duration
 	dnsNegativeTTL    time.Duration
-	// What is not served yet, and can therefore only be told to be off: scripts that say so work with every version.
-	preserveProbe string
+	preserveProbe     bool
+	scriptChecks      bool
 }
 
 // fields is the one list of what an agent can be told: flags, environment variables, the keys of the file, the defaults
@@ -52,7 +52,8 @@ func fields(s *settings) []field {
 		{name: "preserve-threshold", value: (*shareValue)(&s.preserveThreshold), def: "0.85", arg: "SHARE", help: "share of the leases that has to renew, 0 to 1; below it nothing is evicted"},
 		{name: "preserve-min-lost", value: (*countValue)(&s.preserveMinLost), def: "3", arg: "COUNT", help: "so many silent leases at least before anything is preserved"},
 		{name: "preserve-max-age", value: &durationValue{to: &s.preserveMaxAge, never: "unlimited"}, def: "unlimited", arg: "DURATION", help: "how long an expired instance is preserved"},
-		{name: "preserve-probe", value: &choiceValue{&s.preserveProbe, []string{"false"}}, def: "false", arg: "BOOL", help: "ask expired instances by a bare TCP connect before keeping them: not yet, so only false is taken"},
+		{name: "preserve-probe", value: (*boolValue)(&s.preserveProbe), def: "true", arg: "BOOL", help: "connect to the address of a preserved instance, sending nothing: who refuses is evicted; false where proxies or firewalls answer for others"},
+		{name: "enable-script-checks", value: (*switchValue)(&s.scriptChecks), def: "false", help: "run scripts that registrations bring as health checks, as this process's user; else such registrations are refused"},
 		{name: "dns", value: (*textValue)(&s.dns), def: "127.0.0.1:8600", arg: "HOST:PORT", help: "address of DNS, UDP and TCP; port 0 picks a free one; off for none"},
 		{name: "dns-ttl", value: (*secondsValue)(&s.dnsTTL), def: "0s", arg: "DURATION", help: "how long clients may keep an answer of DNS"},
 		{name: "dns-negative-ttl", value: (*secondsValue)(&s.dnsNegativeTTL), def: "0s", arg: "DURATION", help: "how long they may keep it that there is nothing of a name"},

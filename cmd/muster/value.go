@@ -58,6 +58,13 @@ func (v *switchValue) set(texts []string) error {
 	return nil
 }
 
+// boolValue is a switch that is on unless it is told: its flag takes the value.
+type boolValue bool
+
+func (v *boolValue) want() kind { return kindSwitch }
+
+func (v *boolValue) set(texts []string) error { return (*switchValue)(v).set(texts) }
+
 type countValue int
 
 func (v *countValue) want() kind { return kindNumber }

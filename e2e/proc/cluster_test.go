@@ -168,7 +168,7 @@ func follow(t *testing.T, x, y *agent, where func(i int) (*agent, string), n int
 // One that falls silent alone is gone between its TTL and a second later; 18 of 32 that fall silent together are kept,
 // marked, and explained; they recover; a scale-down by deregistration never trips it.
 func TestSilenceOfOneIsDeathAndOfManyIsNot(t *testing.T) {
-	agents := cluster(t, binary(t), 2)
+	agents := cluster(t, binary(t), 2, "--preserve-probe=false") // Nobody listens at their address: it would refuse.
 	a, b := agents[0], agents[1]
 	for i := range 32 {
 		a.register("crowd", id(i), "2s")

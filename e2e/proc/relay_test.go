@@ -28,6 +28,11 @@ func relay() {
 		fmt.Println(err)
 		os.Exit(1)
 	}
+	// The port that clients of this host register: what nodes find when they ask whether those are there.
+	if err := listenFor(":9"); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
 	fmt.Println("ready")
 	go func() {
 		for {

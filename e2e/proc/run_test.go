@@ -38,6 +38,8 @@ func TestMain(m *testing.M) {
 		clean()
 	case roleRelay:
 		relay()
+	case roleClient:
+		instanceProcess()
 	default:
 		os.Exit(runTests(m))
 	}

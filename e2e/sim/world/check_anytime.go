@@ -92,6 +92,8 @@ func (w *World) checkEviction(n *node, old *muster.Instance) {
 		w.checkWrongEviction(n, c, old)
 	}
 	switch {
+	case n.dead(old.Key()):
+		return // It is known to be dead, however many others are silent.
 	case old.Home == n.id:
 		w.checkOwnScope(n, old)
 	case old.Embedded:
@@ -143,7 +145,7 @@ func (w *World) checkOwnScope(n *node, old *muster.Instance) {
 	var silent []string
 	for _, v := range n.rep.Catalog().Services().Services {
 		for _, inst := range v.Instances() {
-			if inst.Home != n.id || inst.Embedded || inst.Zone != old.Zone {
+			if inst.Home != n.id || inst.Embedded || inst.Permanent || inst.Zone != old.Zone {
 				continue
 			}
 			total++
@@ -174,7 +176,7 @@ func (w *World) checkDeadHomes(n *node, old *muster.Instance) {
 	unclaimed, total := 1, 1
 	for _, v := range n.rep.Catalog().Services().Services {
 		for _, inst := range v.Instances() {
-			if inst.Embedded {
+			if inst.Embedded || inst.Permanent {
 				continue
 			}
 			total++
@@ -194,7 +196,7 @@ func (w *World) checkDeadNodes(n *node, old *muster.Instance) {
 	dead := map[string]bool{old.Home: true}
 	for _, v := range n.rep.Catalog().Services().Services {
 		for _, inst := range v.Instances() {
-			if inst.Home != n.id && w.resolve(n, inst.Home) == nil {
+			if inst.Home != n.id && !inst.Permanent && w.resolve(n, inst.Home) == nil {
 				dead[inst.Home] = true
 			}
 		}
@@ -328,6 +330,7 @@ func (w *World) sample() {
 		w.checkEngine(n, n.rep.Traffic())
 	}
 	w.checkEventually()
+	w.checkTargets()
 }
 
 // checkEngine is I5 for the replication engine, and the metric that must stay 0.

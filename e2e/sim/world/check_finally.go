@@ -73,6 +73,11 @@ func (w *World) checkFinally() {
 	}
 	for _, n := range w.core() {
 		w.checkScopes(n)
+		for _, t := range w.targets {
+			if t.acked > 0 && t.acked < w.healed {
+				w.checkTarget(n, t, w.healed+time.Second, "finally_checks_show_what_is")
+			}
+		}
 	}
 }
 
@@ -95,6 +100,9 @@ func (w *World) checkClient(c *client) {
 			w.fail("finally_homes_are_alive", "%s has %s with the home %s, which is dead", n.name, c.key, inst.Home)
 		case !should && inst != nil && !inst.Preserved:
 			w.fail("finally_dead_is_gone_or_marked", "%s has %s of client %d, which is gone since %v, home %s", n.name, c.key, c.index, c.stopped, inst.Home)
+		case !should && inst != nil && !c.plan.Embedded && w.now-c.stopped > w.recovery()/2:
+			w.fail("finally_refused_is_gone", "%s keeps %s of client %d, whose host has said since %v that it is gone, home %s: %+v",
+				n.name, c.key, c.index, c.stopped, inst.Home, n.rep.Scopes())
 		case !should && inst != nil && c.gone != nil && slices.Contains(w.ledger.dead[registration(n.rep.Catalog(), c.key).Stamp.Dot], c.gone.tomb) && n.rep.Catalog().Covers(c.gone.tomb):
 			w.fail("finally_deregistered_is_gone", "%s has %s of client %d, which was deregistered at %v", n.name, c.key, c.index, c.gone.at)
 		}
@@ -107,6 +115,9 @@ func (w *World) checkScopes(n *node) {
 	dead := 0
 	for _, v := range n.rep.Catalog().Services().Services {
 		for _, inst := range v.Instances() {
+			if inst.Permanent {
+				continue
+			}
 			if w.resolve(n, inst.Home) == nil && inst.Home != n.id {
 				dead++
 			}
@@ -156,6 +167,11 @@ func (w *World) age() {
 			w.settle(n)
 		}
 		if n := core[c.index%len(core)]; n.rep.SetOverride(n.moment(), c.key, muster.StatusNone, "") == nil {
+			w.settle(n)
+		}
+	}
+	for i, t := range w.targets {
+		if n := core[i%len(core)]; n.rep.Deregister(n.moment(), t.key) == nil {
 			w.settle(n)
 		}
 	}

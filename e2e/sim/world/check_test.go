@@ -93,6 +93,12 @@ func TestCheckersFail(t *testing.T) {
 			down(w, n)
 			w.checkDeadHomes(n, foreign)
 		},
+		"finally_refused_is_gone": func(w *World, n *node, own, _ *muster.Instance) {
+			c := w.byKey[own.Key()]
+			c.running, c.wants, c.stopped = false, false, -time.Hour
+			n.rep.Catalog().SetLease(n.moment(), own.Key(), catalog.Lease{Home: own.Home, Status: own.Status, Preserved: true})
+			w.checkClient(c)
+		},
 		"anytime_preserves_what_lives_in_dead_nodes": func(w *World, n *node, _, foreign *muster.Instance) {
 			down(w, n)
 			gone := foreign.Clone()
@@ -115,6 +121,25 @@ func zombie(w *World, n *node, own *muster.Instance) {
 	d := registration(n.rep.Catalog(), own.Key()).Stamp.Dot
 	w.ledger.dead[d] = append(w.ledger.dead[d], d)
 	w.checkZombie(n, own.Key(), d)
+}
+
+// Many crash at once in some of these schedules, hang in others, and are cut off in others again: all outcomes of a
+// connection occur, and what refuses goes.
+func TestWavesOfSilenceAreToldApart(t *testing.T) {
+	asked, dead := 0, 0
+	for seed := range uint64(8) {
+		r := Run(Generate(seed, "waves", 0))
+		if r.Failure != nil {
+			t.Fatalf("seed %d: %v", seed, r.Failure)
+		}
+		if again := Run(Generate(seed, "waves", 0)); again.Trace != r.Trace {
+			t.Fatalf("seed %d is another run the second time", seed)
+		}
+		asked, dead = asked+r.Stats.Asked, dead+r.Stats.Dead
+	}
+	if dead < 20 || asked < 2*dead {
+		t.Fatalf("%d asked, %d refused", asked, dead)
+	}
 }
 
 func TestShrinkKeepsWhatIsNeededToFail(t *testing.T) {

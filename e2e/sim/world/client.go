@@ -86,7 +86,9 @@ func (c *client) start() {
 		if w.plan.Fickle {
 			c.server = c.rand.IntN(w.plan.Nodes)
 		}
-		c.renew(clientTries)
+		if w.now < c.plan.Hang || w.now >= c.plan.Hung {
+			c.renew(clientTries)
+		}
 		w.after(c.plan.Interval+between(c.rand, -c.plan.Interval/16, c.plan.Interval/16), beat)
 	}
 	w.after(c.plan.Interval, beat)

@@ -8,7 +8,7 @@ import (
 
 // Scenarios are the names that Generate knows; "mixed" draws everything.
 func Scenarios() []string {
-	return []string{"mixed", "calm", "cuts", "long", "islands", "pauses", "crashes", "clocks", "clients", "bulk", "late", "aging", "large"}
+	return []string{"mixed", "calm", "cuts", "long", "islands", "pauses", "crashes", "clocks", "clients", "bulk", "late", "aging", "waves", "large"}
 }
 
 // Draw is the schedule of a seed in the scenario that is its turn.
@@ -37,6 +37,8 @@ func Draw(seed uint64, nodes int) *Plan {
 		scenario = "islands"
 	case 12, 44:
 		scenario = "bulk"
+	case 14, 28, 45, 60:
+		scenario = "waves"
 	}
 	if seed%256 == 255 {
 		scenario = "large"
@@ -63,6 +65,8 @@ func kindsOf(scenario string) []FaultKind {
 		return []FaultKind{ClockStep, ClockStep, Pause, CrashLost, CrashDisk, Slow}
 	case "clients":
 		return []FaultKind{Storm, Suspect, Slow}
+	case "waves":
+		return []FaultKind{Cut, Isolate, OneWay, Pause, CrashLost, Suspect}
 	case "late":
 		return []FaultKind{Hours, Hours, Cut, CrashLost, Storm}
 	default:
@@ -129,6 +133,9 @@ func Generate(seed uint64, scenario string, nodes int) *Plan {
 	if p.Aging {
 		p.Origin = 10 * p.Tombstone
 	}
+	if scenario == "waves" {
+		p.Zones, p.Late, p.Aging = 1, false, false
+	}
 	for range p.Nodes {
 		drift, wrong := 0.0, time.Duration(0)
 		if r.IntN(3) == 0 {
@@ -142,6 +149,7 @@ func Generate(seed uint64, scenario string, nodes int) *Plan {
 		p.Frozen = append(p.Frozen, r.IntN(8) == 0)
 	}
 	p.drawClients(r)
+	p.drawTargets()
 	p.drawFaults(r)
 	p.drawOps(r)
 	p.Late = p.Late || p.outlasts()
@@ -179,6 +187,29 @@ func (p *Plan) drawClients(r *rand.Rand) {
 			}
 		}
 		p.Clients = append(p.Clients, c)
+	}
+	if p.Scenario == "waves" {
+		p.drawWaves(r)
+	}
+}
+
+// drawWaves lets many clients crash within a second, or hang: what a silence of many may be, besides a cut.
+func (p *Plan) drawWaves(r *rand.Rand) {
+	at, share, crash := between(r, 15*time.Second, p.Safety/2), 0.3+0.6*r.Float64(), r.IntN(3) > 0
+	for i := range p.Clients {
+		c := &p.Clients[i]
+		if c.Embedded || r.Float64() > share {
+			continue
+		}
+		if !crash {
+			c.Hang = at + between(r, 0, time.Second)
+			c.Hung = between(r, c.Hang, p.Safety)
+			continue
+		}
+		c.Stop, c.Crash, c.Back = at+between(r, 0, time.Second), true, 0
+		if r.IntN(4) == 0 {
+			c.Back = between(r, c.Stop+time.Second, p.Safety)
+		}
 	}
 }
 

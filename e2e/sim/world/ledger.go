@@ -72,9 +72,11 @@ func (n *node) refreshed() {
 
 // overdue reports whether the node must take a lease for silent by now: 1.5 of its intervals, which it believes to be no
 // longer than the longest that it has seen, or half a TTL until it has seen any.
-func (n *node) overdue(inst *muster.Instance) bool {
-	h := n.heard[inst.Key()]
-	after := min(max(inst.TTL/2, h.gap)*3/2, inst.TTL)
+func (n *node) overdue(inst *muster.Instance) bool { return n.late(inst.Key(), inst.TTL) }
+
+func (n *node) late(key muster.Key, ttl time.Duration) bool {
+	h := n.heard[key]
+	after := min(max(ttl/2, h.gap)*3/2, ttl)
 	return n.w.now-h.at > after*102/100+100*time.Millisecond
 }
 
@@ -150,6 +152,7 @@ func (w *World) change(n *node, ch *catalog.Change) {
 			w.checkZombie(n, ch.Key, rec.Stamp.Dot)
 		}
 		w.checkFight(n, ch)
+		w.checkTargetChange(n, ch)
 		return
 	}
 	w.mix(uint64(ch.Cause) + 77)
@@ -158,12 +161,13 @@ func (w *World) change(n *node, ch *catalog.Change) {
 	}
 	if rec != nil && rec.Deleted() && rec.Stamp.Dot.Origin == cat.Self() {
 		w.ledger.deleted(ch.Key, rec.Stamp.Dot, cat)
-		if ch.Cause == catalog.CauseEvicted {
+		if ch.Cause == catalog.CauseEvicted && !ch.Old.Permanent {
 			w.checkEviction(n, ch.Old)
-			if ch.Old.Home == n.id {
+			if ch.Old.Home == n.id && !n.dead(ch.Key) {
 				n.evicted = append(n.evicted, eviction{w.now, ch.Old.TTL, ch.Old.Zone, ch.Key})
 			}
 		}
 	}
 	w.checkVanished(n, ch)
+	w.checkTargetChange(n, ch)
 }

@@ -143,11 +143,20 @@ func (t *network) send(from *node, o muster.Outbound) {
 	if _, sync := o.Msg.(spread.SyncRequest); sync && w.deltasOnly && from.ready {
 		return
 	}
-	deliver := func(to *node) { w.renewals(to, o.Renewals) }
+	deliver := func(to *node) {
+		if len(o.Reports) > 0 {
+			w.reports(to, o.Reports)
+			return
+		}
+		w.renewals(to, o.Renewals)
+	}
 	size, reliable := 0, true
 	if o.Msg == nil {
 		for _, k := range o.Renewals {
 			size += len(k.Namespace) + len(k.Service) + len(k.ID) + 3
+		}
+		for _, p := range o.Reports {
+			size += len(p.Key.Namespace) + len(p.Key.Service) + len(p.Key.ID) + len(p.Check) + len(p.Output) + 8
 		}
 	} else {
 		size, reliable = spread.Size(o.Msg), o.Reliable

@@ -48,6 +48,8 @@ type node struct {
 	changed  map[muster.Key]time.Duration // when an instance last changed here
 	seen     catalog.Index
 	evicted  []eviction
+	well     map[muster.Key]time.Duration // when a target was last found not critical here
+	refused  map[muster.Key]time.Duration // when an instance's host last said that nothing listens there
 }
 
 func (w *World) addNode(place, number int) *node {
@@ -83,6 +85,8 @@ func (w *World) start(n *node, snap *wire.Snapshot) {
 	n.suspects = make(map[int]bool)
 	n.heard = make(map[muster.Key]hearing)
 	n.changed = make(map[muster.Key]time.Duration)
+	n.refused = make(map[muster.Key]time.Duration)
+	n.well = make(map[muster.Key]time.Duration)
 	n.evicted, n.backlog, n.score, n.flushing, n.ticking = nil, nil, 0, false, 0
 	n.seen = 0
 	n.incarnation = uint64(max(n.clock.wall(w.now).UnixMilli(), 1))
@@ -206,6 +210,12 @@ func (w *World) settle(n *node) {
 		return
 	}
 	w.observe(n)
+	for _, q := range n.rep.TakeQuestions() {
+		w.question(n, q)
+	}
+	for _, run := range n.rep.TakeRuns() {
+		w.check(n, run)
+	}
 	if n.rep.Pending() && !n.flushing {
 		n.flushing = true
 		w.soon(n, 50*time.Microsecond, func() {

@@ -25,6 +25,7 @@ type Plan struct {
 
 	Net     Weather
 	Clients []ClientPlan
+	Targets []TargetPlan
 	Faults  []Fault
 	Ops     []Op
 
@@ -65,6 +66,8 @@ type ClientPlan struct {
 	// Stop, if not 0, is when it stops: without a word if Crash, else by deregistering. Back, if not 0, is when it returns.
 	Stop, Back time.Duration
 	Crash      bool
+	// Hang and Hung are when it stops to renew, and when it goes on. Meanwhile its process is there and listens.
+	Hang, Hung time.Duration
 	// Off leaves the client out, without changing the numbers of the others.
 	Off bool
 }
@@ -191,6 +194,14 @@ func (p *Plan) String() string {
 		if c.Stop > 0 {
 			fmt.Fprintf(&b, ", stops at %v (crash %v), back at %v", c.Stop, c.Crash, c.Back)
 		}
+		if c.Hang > 0 {
+			fmt.Fprintf(&b, ", hangs from %v to %v", c.Hang, c.Hung)
+		}
+	}
+	for i := range p.Targets {
+		t := &p.Targets[i]
+		fmt.Fprintf(&b, "\n  target %s/%s near n%d, TTL %v, every %v, from %v, spells %v, quiet from %v to %v, after %v",
+			t.Service, t.ID, t.Place+1, t.TTL, t.Interval, t.Start, t.Spells, t.Quiet, t.Loud, t.After)
 	}
 	return b.String()
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/musterhq/muster"
 	"github.com/musterhq/muster/catalog"
 	"github.com/musterhq/muster/catalog/causal"
+	"github.com/musterhq/muster/catalog/check"
 	"github.com/musterhq/muster/gossip/spread"
 	"github.com/musterhq/muster/selfpreserve"
 )
@@ -17,6 +18,7 @@ var planted string
 func Plant(bug string) {
 	causal.Plant(bug)
 	catalog.Plant(bug)
+	check.Plant(bug)
 	spread.Plant(bug)
 	selfpreserve.Plant(bug)
 	muster.Plant(bug)

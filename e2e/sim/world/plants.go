@@ -28,5 +28,13 @@ func Plants() []string {
 		"a recovery evicts everything at once",
 		"a stopped process judges as if it had heard",
 		"failed members are not joined again",
+		"what a check found is not written",
+		"a report is not passed to the home",
+		"an heir leaves permanent instances alone",
+		"mass silence turns TTL checks critical",
+		"silence ends a permanent instance",
+		"a critical instance goes at once",
+		"a time-out counts as refused",
+		"a refusal is not taken",
 	}
 }

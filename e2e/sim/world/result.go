@@ -8,7 +8,11 @@ type Stats struct {
 	Lost, Duplicated, Delayed, Replayed         uint64
 	Fresh, Repeated, Syncs, SyncsFailed, Wanted uint64
 	Ops, Evictions, Twins, Refused              int
-	Faults                                      map[FaultKind]int
+	// Asked is how many kept instances were tried to connect to, Dead how many of these attempts were refused.
+	Asked, Dead int
+	// Runs is how many health checks were run.
+	Runs   int
+	Faults map[FaultKind]int
 	// Converged is how long after the repair the core agreed for the first time.
 	Converged time.Duration
 	// Virtual is how long the run was.

@@ -35,6 +35,11 @@ func Shrink(p *Plan, budget int) (*Plan, *Result) {
 			return try(&q)
 		}) || again
 		again = drop(p.active(), func(from, to int) bool { return try(p.without(from, to)) }) || again
+		again = drop(len(p.Targets), func(from, to int) bool {
+			q := *p
+			q.Targets = slices.Delete(slices.Clone(p.Targets), from, to)
+			return try(&q)
+		}) || again
 		for _, kinder := range []func(q *Plan) bool{
 			func(q *Plan) bool { q.Net.Loss = 0; return p.Net.Loss > 0 },
 			func(q *Plan) bool { q.Net.Duplicate = 0; return p.Net.Duplicate > 0 },

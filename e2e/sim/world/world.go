@@ -21,12 +21,15 @@ type World struct {
 	byID    map[string][]*node
 	clients []*client
 	byKey   map[muster.Key]*client
+	targets []*target
+	target  map[muster.Key]*target
 	net     network
 	ledger  ledger
 	phase   phase
 	healed  time.Duration // when liveness began
 	doubted time.Duration // until when members may wrongly take one for dead
 	chance  *rand.Rand
+	asking  *rand.Rand // of questions to instances
 	out     io.Writer
 	trace   uint64
 	stats   Stats
@@ -61,7 +64,8 @@ func (f *Failure) Error() string { return fmt.Sprintf("%s at %v: %s", f.Checker,
 func New(p *Plan, transcript io.Writer) *World {
 	w := &World{
 		plan: p, byID: make(map[string][]*node), byKey: make(map[muster.Key]*client),
-		chance: rng(p.Seed, "world", 0), out: transcript,
+		target: make(map[muster.Key]*target),
+		chance: rng(p.Seed, "world", 0), asking: rng(p.Seed, "asking", 0), out: transcript,
 	}
 	w.stats.Faults = make(map[FaultKind]int)
 	w.net.init(w)
@@ -71,6 +75,9 @@ func New(p *Plan, transcript io.Writer) *World {
 	}
 	for i := range p.Clients {
 		w.addClient(i)
+	}
+	for i := range p.Targets {
+		w.addTarget(i)
 	}
 	return w
 }
@@ -91,6 +98,9 @@ func (w *World) Run() *Result {
 		if !c.plan.Off {
 			w.at(c.plan.Start, func() { c.start() })
 		}
+	}
+	for _, t := range w.targets {
+		w.at(t.plan.Start, t.start)
 	}
 	w.at(0, w.sample)
 	w.at(p.Safety, w.heal)
@@ -149,6 +159,9 @@ func (p *Plan) longest() time.Duration {
 	d := time.Second
 	for i := range p.Clients {
 		d = max(d, p.Clients[i].TTL)
+	}
+	for i := range p.Targets {
+		d = max(d, p.Targets[i].TTL)
 	}
 	return d
 }

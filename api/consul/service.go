@@ -1,0 +1,403 @@
+package consul
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/musterhq/muster"
+)
+
+// registerService takes a registration. What is there already under that id is replaced, but for checks that are not
+// named, which stay unless the client says otherwise, and for what checks have found. If this dialect registered it, it is
+// replaced under whatever name it was: ids are unique in Consul.
+func (a *API) registerService(c *call) error {
+	var def serviceDefinition
+	if err := a.decode(c, &def); err != nil {
+		return err
+	}
+	inst, err := a.instance(&def, c.r.RemoteAddr)
+	if err != nil {
+		return err
+	}
+	old := a.before(&inst)
+	if old != nil {
+		inherit(&inst, old, c.replacesChecks())
+	}
+	if err := inst.Complete(); err != nil {
+		return err
+	}
+	if old != nil && sameRegistration(&inst, old) {
+		return a.confirm(c, old)
+	}
+	if _, _, err := a.node.Put(c.r.Context(), inst); err != nil {
+		return err
+	}
+	if err := a.removeRenamed(c, old, &inst); err != nil {
+		return err
+	}
+	return c.done()
+}
+
+// before is what a registration replaces: the instance of its name and id, else the one of its id that this dialect
+// registered; nil if there is none.
+func (a *API) before(inst *muster.Instance) *muster.Instance {
+	if old, _ := a.node.Find(muster.DefaultNamespace, inst.Service).Instance(inst.ID); old != nil {
+		return old
+	}
+	if old := a.ids.find(inst.ID); old != nil && old.Attributes[attrSource] != "" {
+		return old
+	}
+	return nil
+}
+
+// removeRenamed takes out what a registration has replaced under another name.
+func (a *API) removeRenamed(c *call, old, inst *muster.Instance) error {
+	if old == nil || old.Service == inst.Service {
+		return nil
+	}
+	if err := a.remove(c, old); err != nil && !errors.Is(err, muster.ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+func (c *call) replacesChecks() bool {
+	const name = "replace-existing-checks"
+	if !c.flag(name) {
+		return false
+	}
+	text := c.values.Get(name)
+	yes, err := strconv.ParseBool(text)
+	return text == "" || err == nil && yes
+}
+
+// instance is a definition for the catalog.
+func (a *API) instance(def *serviceDefinition, remote string) (muster.Instance, error) {
+	var none muster.Instance
+	def.merge()
+	switch {
+	case def.Name == "":
+		return none, errNoServiceName
+	case def.Namespace != "":
+		return none, enterprise("Namespace")
+	case def.Partition != "":
+		return none, enterprise("Partition")
+	case isAnyAddress(def.Address):
+		return none, badRequest("Invalid service address")
+	}
+	if def.ID == "" {
+		def.ID = def.Name
+	}
+	inst, err := def.body()
+	if err != nil {
+		return none, err
+	}
+	inst.Attributes[attrSource] = sourceAgent
+	if inst.Address == "" {
+		inst.Address = a.callerAddress(remote)
+	}
+	inst.Checks, err = def.registered()
+	return inst, err
+}
+
+// body is what a definition says of an instance, without its checks.
+func (s *serviceDefinition) body() (muster.Instance, error) {
+	inst := muster.Instance{
+		Service: s.Name, ID: s.ID, Address: s.Address, Port: s.Port, Metadata: s.Meta, Weight: 1, Permanent: true,
+		Status: muster.StatusUp, Attributes: make(map[string]string),
+	}
+	for _, tag := range s.Tags {
+		if tag != "" { // Which says nothing, and the catalog does not take.
+			inst.Tags = append(inst.Tags, tag)
+		}
+	}
+	if s.Port < 0 || s.Port > 65535 {
+		return inst, badRequest("Invalid service port " + strconv.Itoa(s.Port))
+	}
+	if err := validMeta(s.Meta); err != nil {
+		return inst, err
+	}
+	if s.Meta != nil && len(s.Meta) == 0 {
+		inst.Attributes[attrNoMeta] = "true"
+	}
+	if w := s.Weights; w != nil {
+		switch {
+		case w.Passing < 1:
+			return inst, badRequest("Invalid Weights: Passing must be greater than 0")
+		case w.Warning < 0:
+			return inst, badRequest("Invalid Weights: Warning must be greater or equal than 0")
+		case w.Passing > 65535 || w.Warning > 65535:
+			return inst, badRequest("Invalid Weights: weights must be at most 65535")
+		}
+		inst.Weight = w.Passing
+		if w.Warning != 1 {
+			inst.Attributes[attrWarning] = strconv.Itoa(w.Warning)
+		}
+	}
+	if s.EnableTagOverride {
+		inst.Attributes[attrTagEdit] = "true"
+	}
+	set(&inst.Attributes, attrKind, s.Kind)
+	set(&inst.Attributes, attrSocketPath, s.SocketPath)
+	for key, raw := range map[string]json.RawMessage{
+		attrProxy: s.Proxy, attrConnect: s.Connect, attrPorts: s.Ports, attrLocality: s.Locality,
+	} {
+		if text := compact(raw); text != "null" && text != "{}" && text != "[]" {
+			set(&inst.Attributes, key, text)
+		}
+	}
+	return inst, s.tagAddresses(&inst)
+}
+
+// tagAddresses keeps the tagged addresses that the instance's own does not imply.
+func (s *serviceDefinition) tagAddresses(inst *muster.Instance) error {
+	implied := impliedAddresses(s.Address, s.Port)
+	for _, key := range slices.Sorted(maps.Keys(s.TaggedAddresses)) {
+		at := s.TaggedAddresses[key]
+		if strings.HasSuffix(key, "_ipv4") || strings.HasSuffix(key, "_ipv6") {
+			ip, err := netip.ParseAddr(at.Address)
+			if err != nil || family("", ip) != key[strings.LastIndexByte(key, '_')+1:] {
+				return badRequest(fmt.Sprintf("Service tagged address %q must be a valid %s address", key, key[len(key)-4:]))
+			}
+		}
+		if implied[key] != at {
+			inst.Attributes[attrTagged+key] = string(encoded(at))
+		}
+	}
+	return nil
+}
+
+// compact is JSON without blanks, "null" for nothing.
+func compact(raw json.RawMessage) string {
+	if len(raw) == 0 {
+		return "null"
+	}
+	return string(encoded(raw))
+}
+
+// validMeta finds what Consul refuses of metadata.
+func validMeta(meta map[string]string) error {
+	const maxPairs, maxKey, maxValue = 64, 128, 512
+	bad := func(why string) error { return badRequest("Invalid Service Meta: " + why) }
+	if len(meta) > maxPairs {
+		return bad(fmt.Sprintf("Node metadata cannot contain more than %d key/value pairs", maxPairs))
+	}
+	for _, key := range slices.Sorted(maps.Keys(meta)) {
+		pair := fmt.Sprintf("Couldn't load metadata pair ('%s', '%s'): ", key, meta[key])
+		switch {
+		case key == "":
+			return bad(pair + "Key cannot be blank")
+		case strings.ContainsFunc(key, notInKey):
+			return bad(pair + "Key contains invalid characters")
+		case len(key) > maxKey:
+			return bad(pair + fmt.Sprintf("Key is too long (limit: %d characters)", maxKey))
+		case strings.HasPrefix(key, "consul-") && key != "consul-network-segment":
+			return bad(pair + "Key prefix 'consul-' is reserved for internal use")
+		case len(meta[key]) > maxValue:
+			return bad(pair + fmt.Sprintf("Value is too long (limit: %d characters)", maxValue))
+		}
+	}
+	return nil
+}
+
+// notInKey finds what a key of metadata may not hold: all but letters, digits, '-' and '_'.
+func notInKey(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+}
+
+func isAnyAddress(address string) bool {
+	ip, err := netip.ParseAddr(strings.Trim(address, "[]"))
+	return err == nil && ip.IsUnspecified()
+}
+
+// callerAddress is the address of a service whose client gave none: the client's own, as it is seen here, since there is
+// no agent at its host whose address would do. A client at this node's own host has the node's. What a proxy says of
+// its client is not asked: anyone could say it.
+func (a *API) callerAddress(remote string) string {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		return a.selfAddress()
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil || ip.IsLoopback() {
+		return a.selfAddress()
+	}
+	return ip.Unmap().WithZone("").String()
+}
+
+// registered are the checks of a registration, with their ids: the client's, else the service's, numbered where there are several.
+func (s *serviceDefinition) registered() (out []muster.Check, err error) {
+	all := s.allChecks()
+	for n, c := range all {
+		check, err := c.check()
+		if err != nil {
+			return nil, err
+		}
+		if check.ID == "" {
+			check.ID = servicePrefix + s.ID
+			if len(all) > 1 {
+				check.ID += ":" + strconv.Itoa(n+1)
+			}
+		}
+		if check.Name == "" {
+			check.Name = defaultCheckName(s.Name)
+		}
+		out = withCheck(out, check)
+	}
+	return out, nil
+}
+
+// withCheck puts a check in place of the one with its id, or at the end.
+func withCheck(all []muster.Check, check muster.Check) []muster.Check {
+	if i := slices.IndexFunc(all, func(c muster.Check) bool { return c.ID == check.ID }); i >= 0 {
+		all[i] = check
+		return all
+	}
+	return append(all, check)
+}
+
+// inherit takes over what a registration does not replace: checks that it does not name, unless replace says so, and
+// the status of those that it does.
+func inherit(inst, old *muster.Instance, replace bool) {
+	if !replace {
+		for i := range old.Checks {
+			if check := old.Checks[i]; !slices.ContainsFunc(inst.Checks, func(c muster.Check) bool { return c.ID == check.ID }) {
+				inst.Checks = append(inst.Checks, check)
+			}
+		}
+		for key, value := range old.Attributes {
+			if strings.HasPrefix(key, attrCheck) {
+				inst.Attributes[key] = value
+			}
+		}
+	}
+	inherited(inst.Checks, old)
+}
+
+// inherited gives checks that there are already the status that they have.
+func inherited(checks []muster.Check, old *muster.Instance) {
+	for i := range checks {
+		if result := resultOf(old, checks[i].ID); result != nil {
+			checks[i].Initial = result.Status
+		}
+	}
+}
+
+// resultOf is what a check has found, nil if there is no such check.
+func resultOf(inst *muster.Instance, checkID string) *muster.CheckResult {
+	for i := range inst.Results {
+		if inst.Results[i].ID == checkID {
+			return &inst.Results[i]
+		}
+	}
+	return nil
+}
+
+// sameRegistration reports whether a client that said one would have said the other: then nothing has to be written, and
+// nobody woken. Both have to be complete.
+func sameRegistration(inst, old *muster.Instance) bool {
+	sameChecks := slices.EqualFunc(inst.Checks, old.Checks, func(c, d muster.Check) bool {
+		c.Initial, d.Initial = muster.CheckNone, muster.CheckNone
+		return reflect.DeepEqual(c, d)
+	})
+	return sameChecks && inst.Service == old.Service && inst.ID == old.ID && inst.Address == old.Address && inst.Port == old.Port &&
+		inst.Weight == old.Weight && inst.Permanent == old.Permanent && old.Claimed() == inst.Status &&
+		slices.Equal(inst.Tags, old.Tags) && maps.Equal(inst.Metadata, old.Metadata) && maps.Equal(inst.Attributes, old.Attributes)
+}
+
+// confirm is a registration that changes nothing: the clocks of its checks start anew, as at Consul.
+func (a *API) confirm(c *call, inst *muster.Instance) error {
+	for i := range inst.Checks {
+		result := resultOf(inst, inst.Checks[i].ID)
+		if inst.Checks[i].TTL == 0 || result == nil || result.Status == muster.CheckCritical {
+			continue
+		}
+		if err := a.node.Report(c.r.Context(), inst.Key(), result.ID, result.Status, result.Output); err != nil {
+			return err
+		}
+	}
+	return c.done()
+}
+
+// deregisterService takes an instance out.
+func (a *API) deregisterService(c *call) error {
+	inst, err := a.named(c)
+	if err != nil {
+		return err
+	}
+	if err := a.remove(c, inst); err != nil {
+		return err
+	}
+	return c.done()
+}
+
+// named is the instance whose id is in the path.
+func (a *API) named(c *call) (*muster.Instance, error) {
+	if c.name == "" {
+		return nil, badRequest("Missing service ID")
+	}
+	if inst := a.ids.find(c.name); inst != nil {
+		return inst, nil
+	}
+	return nil, unknownService(c.name)
+}
+
+// remove takes an instance out, and with it its maintenance, which at Consul is a check like the others.
+func (a *API) remove(c *call, inst *muster.Instance) error {
+	if inst.Override == muster.StatusOutOfService {
+		if _, err := a.node.SetOverride(c.r.Context(), inst.Key(), muster.StatusNone, ""); err != nil {
+			return err
+		}
+	}
+	return a.node.Remove(c.r.Context(), inst.Key())
+}
+
+// maintainService begins or ends maintenance of an instance.
+func (a *API) maintainService(c *call) error {
+	enable, err := c.enable()
+	if err != nil {
+		return err
+	}
+	inst, err := a.named(c)
+	if err != nil {
+		return err
+	}
+	return a.maintain(c, inst, enable)
+}
+
+// enable is the parameter that maintenance needs.
+func (c *call) enable() (bool, error) {
+	text := c.values.Get("enable")
+	if text == "" {
+		return false, badRequest("Missing value for enable")
+	}
+	enable, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, badRequest(fmt.Sprintf("Invalid value for enable: %q", text))
+	}
+	return enable, nil
+}
+
+func (a *API) maintain(c *call, inst *muster.Instance, enable bool) error {
+	status, reason := muster.StatusNone, ""
+	switch {
+	case enable:
+		status, reason = muster.StatusOutOfService, c.values.Get("reason")
+	case inst.Override != muster.StatusOutOfService:
+		return c.done() // Another decision than this one is not taken back.
+	}
+	if inst.Override != status || inst.OverrideReason != reason {
+		if _, err := a.node.SetOverride(c.r.Context(), inst.Key(), status, reason); err != nil {
+			return err
+		}
+	}
+	return c.done()
+}
