@@ -78,7 +78,7 @@ type Outbound struct {
 // Replica is one node without its shell: the catalog, the leases it holds, the replication engine and the rules of
 // ownership between them, as one state machine. It does no I/O, starts no goroutine, and reads no clock: everything that
 // happens comes in by a method, with the time at which it happens, and everything to be done waits until it is taken with
-// Flush, TakeOutbound, TakeQuestions and TakeEvents. The same inputs and the same random source give the same outputs. Most programs want a Node.
+// Flush, TakeOutbound, TakeQuestions, TakeRuns and TakeEvents. The same inputs and the same random source give the same outputs. Most programs want a Node.
 //
 // Not safe for concurrent use, except for what its Catalog allows to readers. The zero Replica is not usable.
 type Replica struct {

@@ -321,3 +321,39 @@ func TestTalliesReadAsWords(t *testing.T) {
 		}
 	}
 }
+
+// What was found in one episode is not counted in the next.
+func TestEachEpisodeCountsAnew(t *testing.T) {
+	w := crowd(t, Nothing)
+	w.advance(time.Minute, 100*time.Millisecond)
+	w.revive("a", -1)
+	w.advance(30*time.Second, 100*time.Millisecond)
+	w.wantState("zone:a", Normal)
+	if s := w.scope("zone:a"); s.Evidence != (Tally{Probed: 18, Unanswered: 18}) {
+		t.Fatalf("after the first: %+v", s.Evidence)
+	}
+	w.silence("a", 6)
+	w.each("a", 6, func(c *client) { w.answers[c.key] = Refused })
+	w.advance(20*time.Second, 100*time.Millisecond)
+	w.wantEvicted(6)
+	if s := w.scope("zone:a"); s.Evidence != (Tally{Probed: 6, Refused: 6}) {
+		t.Fatalf("after the second: %+v", s.Evidence)
+	}
+}
+
+// A node that was stopped between the answer and the eviction does not know who has renewed meanwhile.
+func TestARefusalDoesNotOutliveAPause(t *testing.T) {
+	w := newWorld(t, testConfig(1))
+	w.grant("a", 10, Lease{TTL: 30 * time.Second, Probe: true}, 0)
+	w.advance(31*time.Second, time.Second)
+	if a := w.asked[0]; !w.k.Evidence(w.now, a.Key, a.Token, Refused) {
+		t.Fatal("not taken")
+	}
+	w.now += time.Hour
+	w.k.Refresh(w.now)
+	if i, _ := w.k.Lookup(w.asked[0].Key); !i.Preserved || i.Reachable {
+		t.Fatalf("%+v", i)
+	}
+	w.advance(40*time.Second, time.Second)
+	w.wantEvicted(0)
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/musterhq/muster"
 )
@@ -78,6 +79,7 @@ func (a *API) nodeRecord() *muster.Instance {
 func again(inst *muster.Instance) *muster.Instance {
 	next := inst.Clone()
 	next.Status, next.Override, next.OverrideReason, next.Results = inst.Claimed(), muster.StatusNone, "", nil
+	next.Preserved, next.LastRenewal = false, time.Time{}
 	return next
 }
 

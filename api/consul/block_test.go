@@ -145,6 +145,21 @@ func TestAChangeOfTheMembershipWakesThoseWhoWaitForNodes(t *testing.T) {
 			}
 			cancel()
 			<-again
+			if path == "/v1/catalog/nodes" { // Which do not say who is alive.
+				return
+			}
+			// The same nodes, of which one is alive again.
+			answer = waiting(t.Context(), api, path, next)
+			synctest.Wait()
+			if err := node.ForceLeave("n2"); err != nil {
+				t.Fatal(err)
+			}
+			node.AddMember(muster.Member{Name: "n2", Datacenter: "dc1", State: "alive", Address: "10.0.0.2:7946"})
+			began = time.Now()
+			c = <-answer
+			if took := time.Since(began); took > 2*recheck || contains(c.w.Body.String(), `"critical"`) {
+				t.Errorf("%s: after %v: %s", path, took, c.w.Body)
+			}
 		})
 	}
 }

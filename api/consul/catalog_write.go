@@ -144,10 +144,7 @@ func (a *API) registerAt(c *call, req *registerRequest, checks []*checkDefinitio
 			inst.Address = b.Address
 		}
 	}
-	old := a.before(&inst)
-	if old != nil && old.Service != inst.Service && nodeName(old) != req.Node {
-		old = nil // Another node's.
-	}
+	old := a.before(&inst, func(old *muster.Instance) bool { return isOurs(old) && nodeName(old) == req.Node })
 	if old != nil {
 		inherit(&inst, old, false)
 	}
@@ -167,8 +164,8 @@ func (a *API) addResults(c *call, req *registerRequest, checks []*checkDefinitio
 		if check.ServiceID == "" {
 			continue
 		}
-		inst := a.ids.find(check.ServiceID)
-		if inst == nil || nodeName(inst) != req.Node {
+		inst := a.ids.findWhere(check.ServiceID, func(inst *muster.Instance) bool { return nodeName(inst) == req.Node })
+		if inst == nil {
 			return &failure{http.StatusInternalServerError, "failed inserting check: Missing service registration"}
 		}
 		next := again(inst)
@@ -226,11 +223,17 @@ func claim(inst *muster.Instance) {
 	}
 }
 
+// deregisterRequest is what the catalog is told is gone.
+type deregisterRequest struct {
+	Node, Address, Datacenter, ServiceID, CheckID, Namespace, Partition string
+}
+
+// at reports whether an instance is shown at the node that is spoken of.
+func (r *deregisterRequest) at(inst *muster.Instance) bool { return nodeName(inst) == r.Node }
+
 // catalogDeregister takes away an instance, a check, or a node that is no member with all that was registered at it.
 func (a *API) catalogDeregister(c *call) error {
-	var req struct {
-		Node, Address, Datacenter, ServiceID, CheckID, Namespace, Partition string
-	}
+	var req deregisterRequest
 	if err := a.decode(c, &req); err != nil {
 		return err
 	}
@@ -243,14 +246,14 @@ func (a *API) catalogDeregister(c *call) error {
 	var err error
 	switch {
 	case req.ServiceID != "":
-		if inst := a.ids.find(req.ServiceID); inst != nil && nodeName(inst) == req.Node {
+		if inst := a.ids.findWhere(req.ServiceID, req.at); inst != nil {
 			err = a.remove(c, inst)
 		}
 	case req.CheckID != "":
 		record, _ := a.node.Find(nodesNamespace, nodesService).Instance(req.Node)
 		if record == nil || !hasCheck(record, req.CheckID) {
 			record = a.ids.findCheck(req.CheckID)
-			if record != nil && nodeName(record) != req.Node {
+			if record != nil && !req.at(record) {
 				record = nil
 			}
 		}

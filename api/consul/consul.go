@@ -72,7 +72,7 @@ type API struct {
 	nodesMu sync.Mutex // held to replace latestNodes
 	nodes   atomic.Pointer[nodeSet]
 
-	mu       sync.Mutex // guards listings
+	mu       sync.RWMutex // guards listings
 	listings map[string]*slot
 
 	names  atomic.Pointer[namesAnswer]

@@ -160,11 +160,17 @@ func either[T comparable](to *T, old T) {
 
 func badCheck(text string) error { return badRequest("Invalid check: " + text) }
 
-// Floors that Consul has.
+// Floors that Consul has, and ceilings that the catalog has and Consul has not: what is beyond them is taken as them.
 const (
 	minInterval        = time.Second
+	maxInterval        = 24 * time.Hour
 	minDeregisterAfter = time.Minute
+	maxDeregisterAfter = 365 * 24 * time.Hour
+	maxThreshold       = 1 << 10
+	maxOutput          = 16 << 10
 )
+
+func within[T int | time.Duration](least, n, most T) T { return min(max(n, least), most) }
 
 // check is the definition for the catalog of instances. Its id is left to the caller.
 func (c *checkDefinition) check() (muster.Check, error) {
@@ -173,11 +179,13 @@ func (c *checkDefinition) check() (muster.Check, error) {
 	}
 	out := muster.Check{
 		ID: c.CheckID, Name: c.Name, Notes: c.Notes, TLSServerName: c.TLSServerName, TLSSkipVerify: c.TLSSkipVerify,
-		SuccessBeforePassing: c.SuccessBeforePassing, FailuresBeforeWarning: c.FailuresBeforeWarning,
-		FailuresBeforeCritical: c.FailuresBeforeCritical, OutputMax: c.OutputMaxSize, Initial: muster.CheckCritical,
+		SuccessBeforePassing:   within(0, c.SuccessBeforePassing, maxThreshold),
+		FailuresBeforeWarning:  within(0, c.FailuresBeforeWarning, maxThreshold),
+		FailuresBeforeCritical: within(0, c.FailuresBeforeCritical, maxThreshold),
+		OutputMax:              min(c.OutputMaxSize, maxOutput), Initial: muster.CheckCritical,
 	}
 	if after := time.Duration(c.DeregisterCriticalServiceAfter); after > 0 {
-		out.DeregisterAfter = max(after, minDeregisterAfter)
+		out.DeregisterAfter = within(minDeregisterAfter, after, maxDeregisterAfter)
 	}
 	if c.Status != "" {
 		if !isCheckStatus(c.Status) {
@@ -193,7 +201,7 @@ func (c *checkDefinition) check() (muster.Check, error) {
 		out.Alias = c.AliasService
 		return out, nil
 	}
-	out.Interval, out.Timeout = max(time.Duration(c.Interval), minInterval), max(time.Duration(c.Timeout), 0)
+	out.Interval, out.Timeout = within(minInterval, time.Duration(c.Interval), maxInterval), within(0, time.Duration(c.Timeout), maxInterval)
 	switch {
 	case c.HTTP != "":
 		out.HTTP, out.Method, out.Body, out.Header, out.NoRedirect = c.HTTP, c.Method, c.Body, c.Header, c.DisableRedirects

@@ -30,13 +30,24 @@ type directory struct {
 
 // find is the instance with an id, nil if there is none, as of now.
 func (d *directory) find(id string) *muster.Instance {
+	return d.findWhere(id, func(*muster.Instance) bool { return true })
+}
+
+// findWhere is find among those that are wanted.
+func (d *directory) findWhere(id string, wanted func(*muster.Instance) bool) (found *muster.Instance) {
 	d.follow()
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	if inst := d.byID[id]; inst != nil {
-		return d.current(inst)
+	all := d.twins[id]
+	if inst := d.byID[id]; inst != nil && all == nil {
+		all = []*muster.Instance{inst}
 	}
-	return nil
+	for _, inst := range all {
+		if inst = d.current(inst); inst != nil && wanted(inst) && (found == nil || meant(found, inst) < 0) {
+			found = inst
+		}
+	}
+	return found
 }
 
 // recall is find for those who ask all the time: as long as what was known of the id is there, nothing else is looked at.

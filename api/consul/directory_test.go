@@ -71,6 +71,9 @@ func TestAFollowedDirectoryIsTheOneMadeAnew(t *testing.T) {
 			if !maps.Equal(ids, wantIDs) || !maps.Equal(twins, wantTwins) {
 				t.Fatalf("followed: %v %v\nanew:     %v %v", ids, twins, wantIDs, wantTwins)
 			}
+			if len(d.checks) != len(fresh.checks) {
+				t.Fatalf("followed: %v\nanew:     %v", d.checks, fresh.checks)
+			}
 			for id, service := range wantIDs {
 				inst := d.find(id)
 				if inst == nil || inst.Service != service {

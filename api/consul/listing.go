@@ -99,19 +99,25 @@ type slot struct {
 // list is a service as it is now. What has no instances is not kept, whatever its name.
 func (a *API) list(service string) *listing {
 	view, nodes := a.node.Find(muster.DefaultNamespace, service), a.latestNodes()
+	a.mu.RLock()
+	s := a.listings[service]
+	a.mu.RUnlock()
 	if view.Len() == 0 {
-		a.mu.Lock()
-		delete(a.listings, service)
-		a.mu.Unlock()
+		if s != nil {
+			a.mu.Lock()
+			delete(a.listings, service)
+			a.mu.Unlock()
+		}
 		return &listing{view: view, nodes: nodes, index: max(view.Index(), 1)}
 	}
-	a.mu.Lock()
-	s := a.listings[service]
 	if s == nil {
-		s = &slot{}
-		a.listings[service] = s
+		a.mu.Lock()
+		if s = a.listings[service]; s == nil {
+			s = &slot{}
+			a.listings[service] = s
+		}
+		a.mu.Unlock()
 	}
-	a.mu.Unlock()
 	if l := s.current.Load(); l != nil && l.view == view && l.nodes == nodes {
 		return l
 	}

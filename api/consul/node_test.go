@@ -106,3 +106,29 @@ func TestTheAddressOfTheCallerFillsAnEmptyOne(t *testing.T) {
 		}
 	}
 }
+
+// An agent lists what is homed at it, of whatever dialect, and finds everything.
+func TestAnAgentListsWhatIsHomedAtIt(t *testing.T) {
+	t.Parallel()
+	node := apitest.New()
+	api := New(node, Config{})
+	if err := node.Learn("dc1", muster.Instance{Service: "s", ID: "there", Address: "10.1.1.1", Port: 1}); err != nil {
+		t.Fatal(err)
+	}
+	must(t, api, http.MethodPut, "/v1/agent/service/register", `{"Name":"s","ID":"here","Port":1,"Check":{"TTL":"9s"}}`)
+	must(t, api, http.MethodPut, "/v1/catalog/register", `{"Node":"ext","Address":"x","Service":{"Service":"s","ID":"ext"}}`)
+	put(t, node, muster.Instance{Service: "s", ID: "native"})
+	services := read[map[string]agentService](t, api, "/v1/agent/services")
+	if len(services) != 2 || services["here"].Service != "s" || services["native"].Service != "s" {
+		t.Errorf("services %v", services)
+	}
+	if checks := read[map[string]wireCheck](t, api, "/v1/agent/checks"); len(checks) != 2 || checks["service:here"].Type != "ttl" {
+		t.Errorf("checks %v", checks)
+	}
+	if s := read[agentService](t, api, "/v1/agent/service/there"); s.ID != "there" {
+		t.Errorf("found %+v", s)
+	}
+	if n := len(read[[]any](t, api, "/v1/health/service/s")); n != 4 {
+		t.Errorf("%d are found", n)
+	}
+}

@@ -92,9 +92,7 @@ func (c *call) sendAll(parts [][]byte) error {
 	for _, p := range parts {
 		_, _ = c.w.Write(next)
 		next = comma
-		if _, err := c.w.Write(p); err != nil {
-			break // A client that is gone needs no answer.
-		}
+		_, _ = c.w.Write(p) // A client that is gone needs no answer.
 	}
 	_, _ = c.w.Write(closing)
 	return nil

@@ -27,7 +27,7 @@ func (a *API) registerService(c *call) error {
 	if err != nil {
 		return err
 	}
-	old := a.before(&inst)
+	old := a.before(&inst, isOurs)
 	if old != nil {
 		inherit(&inst, old, c.replacesChecks())
 	}
@@ -46,17 +46,17 @@ func (a *API) registerService(c *call) error {
 	return c.done()
 }
 
-// before is what a registration replaces: the instance of its name and id, else the one of its id that this dialect
-// registered; nil if there is none.
-func (a *API) before(inst *muster.Instance) *muster.Instance {
+// before is what a registration replaces: the instance of its name and id, else one of its id that is wanted; nil if there
+// is none.
+func (a *API) before(inst *muster.Instance, wanted func(*muster.Instance) bool) *muster.Instance {
 	if old, _ := a.node.Find(muster.DefaultNamespace, inst.Service).Instance(inst.ID); old != nil {
 		return old
 	}
-	if old := a.ids.find(inst.ID); old != nil && old.Attributes[attrSource] != "" {
-		return old
-	}
-	return nil
+	return a.ids.findWhere(inst.ID, wanted)
 }
+
+// isOurs reports whether this dialect registered an instance.
+func isOurs(inst *muster.Instance) bool { return inst.Attributes[attrSource] != "" }
 
 // removeRenamed takes out what a registration has replaced under another name.
 func (a *API) removeRenamed(c *call, old, inst *muster.Instance) error {
@@ -144,6 +144,10 @@ func (s *serviceDefinition) body() (muster.Instance, error) {
 	}
 	if s.EnableTagOverride {
 		inst.Attributes[attrTagEdit] = "true"
+	}
+	var locality struct{ Zone string }
+	if json.Unmarshal(s.Locality, &locality) == nil { // What is no object says nothing of it.
+		inst.Zone = locality.Zone
 	}
 	set(&inst.Attributes, attrKind, s.Kind)
 	set(&inst.Attributes, attrSocketPath, s.SocketPath)

@@ -132,6 +132,7 @@ func (m *Machine) Put(at catalog.Moment, key catalog.Key, judged bool, checks []
 	if !sameSlice(in.defs, checks) {
 		m.define(at, in, checks, results)
 	}
+	in.defs = checks // Equal, and the next time one and the same.
 	if in.dirty {
 		return // What is about to be written is newer.
 	}

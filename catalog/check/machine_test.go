@@ -551,3 +551,77 @@ func TestReportsThatAnotherNodeHadCount(t *testing.T) {
 		t.Errorf("a TTL after the record: %s", got)
 	}
 }
+
+func TestAProbedInstanceThatStaysCriticalGoesAMinuteAfterItsFirstFailure(t *testing.T) {
+	t.Parallel()
+	checks := []catalog.Check{httpCheck("c")}
+	checks[0].DeregisterAfter = time.Second
+	m := newMachine(22)
+	m.Put(moment(0), web, false, checks, passing(checks))
+	var failed time.Duration
+	for {
+		at, _ := m.Next()
+		m.Tick(moment(at))
+		if removals := m.Removals(); len(removals) > 0 {
+			if at != failed+check.MinDeregister || removals[0].Check != "c" {
+				t.Errorf("%+v at %v, the first failure was at %v", removals, at, failed)
+			}
+			return
+		}
+		for _, run := range m.Runs() {
+			if failed == 0 {
+				failed = at
+			}
+			m.Ran(moment(at), web, "c", run.Token, catalog.CheckCritical, "")
+		}
+		if at > 2*time.Minute {
+			t.Fatal("it is still there")
+		}
+	}
+}
+
+func TestWhatHasExpiredLongAgoIsNoLeaseForAnHeir(t *testing.T) {
+	t.Parallel()
+	checks := ttlChecks(10*time.Second, 10*time.Second)
+	results := passing(checks)
+	results[0].Status, results[1].Status = catalog.CheckCritical, catalog.CheckCritical
+	m := newMachine(23)
+	m.Put(moment(0), web, true, checks, results)
+	if !m.Lapsed(web) || !m.Judged(web) {
+		t.Error("all its TTL checks are critical, and it would count as a lease that falls silent")
+	}
+	results[1].Status = catalog.CheckPassing
+	other := web
+	other.ID = "2"
+	m.Put(moment(0), other, true, checks, results)
+	if m.Lapsed(other) {
+		t.Error("one of its TTL checks is passing, and it has no lease")
+	}
+}
+
+func TestAnHeirDoesNotWriteAllOutputsAtOnce(t *testing.T) {
+	t.Parallel()
+	m := newMachine(24)
+	const n = 500
+	for i := range n {
+		checks := []catalog.Check{httpCheck("c")}
+		results := passing(checks)
+		results[0].Output = "found by the home"
+		m.Put(moment(0), catalog.Key{Namespace: "default", Service: "s", ID: strconv.Itoa(i)}, false, checks, results)
+	}
+	first, all, most := 0, 0, 0
+	for at := time.Duration(0); at <= check.OutputEvery+11*time.Second; at += 100 * time.Millisecond {
+		m.Tick(moment(at))
+		for _, run := range m.Runs() {
+			m.Ran(moment(at), run.Key, "c", run.Token, catalog.CheckPassing, "found by the heir")
+		}
+		now := len(m.Writes())
+		all, most = all+now, max(most, now)
+		if at == 11*time.Second {
+			first = all
+		}
+	}
+	if first > n/10 || most > n/10 || all != n {
+		t.Errorf("%d of %d outputs are written within 11 s, %d in all, %d at once", first, n, all, most)
+	}
+}

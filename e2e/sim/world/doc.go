@@ -9,7 +9,8 @@
 // arrive in order or fail; a membership in the manner of SWIM, with detection that takes its time, differs for each
 // observer and is sometimes wrong; machines that crash with or without their disk, are stopped, leave, come back with an
 // old snapshot, or share a name; clients that register, renew, fail over, deregister, hang and die, and whose hosts accept
-// or refuse a connection, or do not answer across a cut; operators.
+// or refuse a connection, or do not answer across a cut; permanent instances that answer health checks as they are, or
+// report; operators.
 //
 // Source. The shape is that of TigerBeetle's VOPR (safety with faults, then liveness in which a core must recover within
 // a bound) and of FoundationDB's simulation (swizzled cuts). Zombies are told from concurrent writes by a ledger of what
