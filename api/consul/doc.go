@@ -49,8 +49,9 @@
 // An override that forces UP hides no critical check. PUT agent/service/maintenance sets and takes back the override
 // OUT_OF_SERVICE, and deregistering takes it back too. agent/check/pass of the check of a lease renews it; warn and fail of it are 500.
 //
-// Guarantees. A client that waits at a service is woken by every change of it, of a check of it and of the checks of its
-// nodes, and by nothing else; at catalog/services by registrations alone. What they are answered is encoded once for all.
+// Guarantees. A client that waits at a service is woken by every change of it, of a check of it and of what is known of its
+// nodes, and by nothing else; at catalog/services by registrations alone. An answer may say the same as the one before.
+// What many who wait are answered is encoded once for all of them.
 //
 // Not guaranteed. Two nodes may answer differently while a write travels. Registering a check, or the result of one, reads
 // the instance and writes it back: two such writes to one instance at one moment may lose one. Nobody is authenticated

@@ -137,3 +137,18 @@ func TestGoSnippetOfTheReadmeCompiles(t *testing.T) {
 		}
 	}
 }
+
+// What the README does by Consul's protocol does what it says: the instance is found, passing, and then in maintenance.
+func TestRequestsToConsulOfTheReadmeDoWhatItSays(t *testing.T) {
+	need.All(t, need.Missing("bash", "curl")...)
+	a := startAgent(t, binary(t), "n1")
+	a.waitReady(10 * time.Second)
+	script := strings.ReplaceAll(blocks(t, "sh consul")[0], "http://127.0.0.1:8761", a.http)
+	out, err := exec.Command("bash", "-ec", strings.ReplaceAll(script, "curl ", "curl -sSf ")).CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), `[{"Node":{`) || !strings.Contains(string(out), `"ID":"orders-1"`) {
+		t.Errorf("%v\n%s\nprints\n%s", err, script, out)
+	}
+	if got := a.instances("orders")["orders-1"].Status; got != "OUT_OF_SERVICE" {
+		t.Errorf("at the end the instance is %s", got)
+	}
+}
