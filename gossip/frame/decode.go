@@ -59,6 +59,9 @@ func (r *reader) message(kind byte) (m spread.Message, err error) {
 	case spread.KindSyncRefuse:
 		r.exactly(1)
 		m = spread.SyncRefuse{ID: r.uint(math.MaxUint64)}
+	case spread.KindCompare:
+		r.exactly(2)
+		m = spread.Compare{Digest: spread.Digest{State: r.uint(math.MaxUint64), Vector: r.uint(math.MaxUint64)}}
 	default:
 		return nil, fmt.Errorf("%w: %d", ErrUnknownKind, kind)
 	}

@@ -12,6 +12,7 @@
 //	sync_chunk    id, index, [frame ...], last, summary, ready
 //	sync_next     id, index
 //	sync_refuse   id
+//	compare       state, vector
 //
 // where a frame is [node, incarnation, root, fanout, [gap, body, gap, body, ...]] and a gap is the difference to the
 // sequence before it (to 0 for the first), at least 1. Sequences thus take one byte where they follow each other. A node

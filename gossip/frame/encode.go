@@ -67,6 +67,10 @@ func (w *writer) message(m spread.Message) {
 	case spread.SyncRefuse:
 		w.array(1)
 		w.uint(m.ID)
+	case spread.Compare:
+		w.array(2)
+		w.uint(m.Digest.State)
+		w.uint(m.Digest.Vector)
 	}
 }
 

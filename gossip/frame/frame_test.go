@@ -96,6 +96,8 @@ func drawMessage(t *rapid.T) spread.Message {
 		}
 	case spread.KindSyncNext:
 		return spread.SyncNext{ID: id, Index: index}
+	case spread.KindCompare:
+		return spread.Compare{Digest: spread.Digest{State: id, Vector: drawUint(t, "vector", 1<<64-1)}}
 	default:
 		return spread.SyncRefuse{ID: id}
 	}
@@ -162,7 +164,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"an older version", []byte{0, 1, 0x90}, ErrVersion},
 		{"a newer version", []byte{2, 1, 0x90}, ErrVersion},
 		{"kind 0", []byte{1, 0, 0x90}, ErrUnknownKind},
-		{"a kind not given out", []byte{1, 8, 0x90}, ErrUnknownKind},
+		{"a kind not given out", []byte{1, byte(spread.Kinds), 0x90}, ErrUnknownKind},
 		{"the node's own kind", []byte{1, FirstForeign, 0x90}, ErrUnknownKind},
 		{"a map for an array", []byte{1, 1, 0x80}, ErrMalformed},
 		{"nil for an array", []byte{1, 1, 0xc0}, ErrMalformed},

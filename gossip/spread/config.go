@@ -80,6 +80,14 @@ type Config struct {
 	// SyncGap is the least time between two syncs with one peer; up to half of it is added at random. Default 200 ms.
 	SyncGap time.Duration
 
+	// MaxFar is the size of a message over a link between data centres, which is not exceeded but by one delta that is
+	// larger. Default 64 KiB: a slow link carries it in time.
+	MaxFar int
+	// FarIdle is SyncIdle for a session over a link. Default 60 s.
+	FarIdle time.Duration
+	// FarDigest is the time between two comparisons over a link. Default 2 s.
+	FarDigest time.Duration
+
 	// JoinDelay bounds the random wait before a sync with a member that came up. Default 200 ms.
 	JoinDelay time.Duration
 	// JoinMax is the number of such syncs that may be waiting; which ones is random. Default 3.
@@ -117,6 +125,9 @@ func (c Config) withDefaults() Config {
 	c.SyncStall = cmp.Or(c.SyncStall, time.Second)
 	c.SyncIdle = cmp.Or(c.SyncIdle, 10*time.Second)
 	c.SyncGap = cmp.Or(c.SyncGap, 200*time.Millisecond)
+	c.MaxFar = cmp.Or(c.MaxFar, 64<<10)
+	c.FarIdle = cmp.Or(c.FarIdle, time.Minute)
+	c.FarDigest = cmp.Or(c.FarDigest, 2*time.Second)
 	c.JoinDelay = cmp.Or(c.JoinDelay, 200*time.Millisecond)
 	c.JoinMax = cmp.Or(c.JoinMax, 3)
 	c.DigestGap = cmp.Or(c.DigestGap, time.Second)
@@ -153,6 +164,7 @@ func (c Config) Validate() error {
 		{"StreamAt", c.StreamAt},
 		{"AnnounceFanout", c.AnnounceFanout},
 		{"AnnounceRate", c.AnnounceRate},
+		{"MaxFar", c.MaxFar},
 		{"AnnounceBurst", c.AnnounceBurst},
 		{"WantMax", c.WantMax},
 		{"WantTries", c.WantTries},

@@ -22,7 +22,8 @@ var (
 	ErrMalformed = errors.New("spread: malformed frame")
 )
 
-// Input is something that happened: a Local, Received, PeerDigest, MemberUp, MemberDown, StartSync or Tick.
+// Input is something that happened: a Local, Received, PeerDigest, MemberUp, MemberDown, LinkUp, LinkDown, Linked,
+// StartSync or Tick.
 type Input interface{ isInput() }
 
 // Local is writes that the store has just taken in other than from a member: this node's own, or, at a gateway, those
@@ -116,6 +117,7 @@ type Engine struct {
 	ready bool
 
 	roster roster
+	far    far
 	cache  cache
 	news   news
 	tails  tails
@@ -169,6 +171,12 @@ func (e *Engine) Step(now Instant, in Input) []Output {
 		e.memberUp(in.Member)
 	case MemberDown:
 		e.memberDown(in.Member.ID, in.Left)
+	case LinkUp:
+		e.linkUp(in.Peer)
+	case LinkDown:
+		e.linkDown(in.Peer)
+	case Linked:
+		e.setLinked(in)
 	case StartSync:
 		e.request(waiting{peer: in.Peer, full: in.Full, asked: true})
 	case Tick:
@@ -186,12 +194,14 @@ func (e *Engine) Next() (Instant, bool) {
 	s.add(e.news.due, e.news.armed)
 	s.add(e.lacks.next, len(e.lacks.list) > 0)
 	s.add(e.cache.expires, e.cache.len > 0)
+	s.add(e.far.due, len(e.far.peers) > 0)
 	e.syncsDue(&s)
 	return s.at, s.any
 }
 
 // fire does what is due, in a fixed order.
 func (e *Engine) fire() {
+	e.compareFar()
 	e.announceTails()
 	e.announce()
 	e.askForLacks()
@@ -223,6 +233,8 @@ func (e *Engine) receive(from string, m Message) {
 		e.serveNext(from, m)
 	case SyncRefuse:
 		e.refused(from, m)
+	case Compare:
+		e.compare(from, m.Digest)
 	default:
 		e.stats.Malformed++
 	}
@@ -274,7 +286,7 @@ func (e *Engine) memberDown(id string, left bool) {
 // compare looks at a member's digest. An inequality is the rule while deltas are on their way, so it leads to a sync
 // only when nothing has moved for a while, or when it has lasted.
 func (e *Engine) compare(peer string, theirs Digest) {
-	if peer == e.cfg.Self || !e.roster.has(peer) {
+	if peer == e.cfg.Self || !e.known(peer) {
 		return
 	}
 	mine := e.cfg.Store.Digest()

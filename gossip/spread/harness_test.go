@@ -27,8 +27,9 @@ type cluster struct {
 	nodes []*node
 	byID  map[string]*node
 
-	loss, dup float64 // Of packets.
-	noSync    bool    // Streams are refused: the dialler notices nothing.
+	loss, dup float64                            // Of packets.
+	far       func(from, to *node) time.Duration // What a message takes longer from one data centre to another.
+	noSync    bool                               // Streams are refused: the dialler notices nothing.
 	cut       func(a, b *node) bool
 	digests   bool // Probe acks: each node sees a random member's digest once a second.
 	tune      func(*spread.Config)
@@ -208,6 +209,9 @@ func (c *cluster) carry(from *node, o spread.Output, packet []byte) {
 		delay := 200*time.Microsecond + time.Duration(c.rng.Int64N(int64(800*time.Microsecond)))
 		if o.Reliable {
 			delay *= 3
+		}
+		if c.far != nil {
+			delay += c.far(from, to)
 		}
 		c.at(delay, func() {
 			if to.alive && to.origin.Incarnation == incarnation && !c.apart(from, to) {

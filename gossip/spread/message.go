@@ -77,10 +77,11 @@ const (
 	KindSyncChunk
 	KindSyncNext
 	KindSyncRefuse
+	KindCompare
 	Kinds
 )
 
-var kindNames = [Kinds]string{"none", "push", "have", "want", "sync_request", "sync_chunk", "sync_next", "sync_refuse"}
+var kindNames = [Kinds]string{"none", "push", "have", "want", "sync_request", "sync_chunk", "sync_next", "sync_refuse", "compare"}
 
 // String is the kind in snake case, as used in metrics; "none" for what is no kind.
 func (k Kind) String() string {
@@ -90,8 +91,8 @@ func (k Kind) String() string {
 	return kindNames[k]
 }
 
-// Message is what members say to each other: a Push, Have, Want, SyncRequest, SyncChunk, SyncNext or SyncRefuse, by
-// value.
+// Message is what members say to each other: a Push, Have, Want, SyncRequest, SyncChunk, SyncNext, SyncRefuse or
+// Compare, by value.
 type Message interface {
 	// Kind names the type.
 	Kind() Kind
@@ -139,6 +140,9 @@ type SyncNext struct {
 // SyncRefuse says that the receiver of a SyncRequest is too busy to serve it, or could not read it.
 type SyncRefuse struct{ ID uint64 }
 
+// Compare is the sender's digest. Inside a data centre it rides on probes; between two it is a message of its own.
+type Compare struct{ Digest Digest }
+
 // Kind is KindPush.
 func (Push) Kind() Kind { return KindPush }
 
@@ -160,6 +164,9 @@ func (SyncNext) Kind() Kind { return KindSyncNext }
 // Kind is KindSyncRefuse.
 func (SyncRefuse) Kind() Kind { return KindSyncRefuse }
 
+// Kind is KindCompare.
+func (Compare) Kind() Kind { return KindCompare }
+
 func (Push) isMessage()        {}
 func (Have) isMessage()        {}
 func (Want) isMessage()        {}
@@ -167,6 +174,7 @@ func (SyncRequest) isMessage() {}
 func (SyncChunk) isMessage()   {}
 func (SyncNext) isMessage()    {}
 func (SyncRefuse) isMessage()  {}
+func (Compare) isMessage()     {}
 
 // ErrDigest says that some bytes are not a Digest.
 var ErrDigest = errors.New("spread: not a digest")

@@ -26,9 +26,10 @@ func (e *Engine) local(in Local) {
 	e.took(f, true)
 	e.tails.set(f.Origin, f.Deltas[len(f.Deltas)-1].Seq, e.now, e.cfg.HeadDelays[0])
 	e.relay("", []Frame{f})
+	e.forward("", []Frame{f})
 }
 
-// push takes in what a member sent, passes on what was new of it, and notes what is missing before or between.
+// push takes in what a member sent, or the far end of a link, passes on what was new of it, and notes what is missing before or between.
 func (e *Engine) push(from string, m Push) {
 	onward := make([]Frame, 0, len(m.Frames))
 	for _, f := range m.Frames {
@@ -50,7 +51,11 @@ func (e *Engine) push(from string, m Push) {
 			onward = append(onward, f)
 		}
 	}
+	if e.far.has(from) {
+		e.adopt(onward)
+	}
 	e.relay(from, onward)
+	e.forward(from, onward)
 }
 
 // took remembers fresh deltas, for those who will ask, and plans to announce them.

@@ -27,6 +27,8 @@ func Size(m Message) int {
 		return headerSize + 1 + uintSize(m.ID) + uintSize(uint64(m.Index))
 	case SyncRefuse:
 		return headerSize + 1 + uintSize(m.ID)
+	case Compare:
+		return headerSize + 1 + uintSize(m.Digest.State) + uintSize(m.Digest.Vector)
 	}
 	return 0
 }

@@ -45,7 +45,7 @@ type inbound struct {
 
 // request plans a sync. One that is planned already with the same peer absorbs it.
 func (e *Engine) request(w waiting) {
-	if w.peer == e.cfg.Self || !e.roster.has(w.peer) {
+	if w.peer == e.cfg.Self || !e.known(w.peer) {
 		e.report(w, ErrUnknownPeer)
 		return
 	}
@@ -87,20 +87,31 @@ func (e *Engine) drop(i int) {
 	e.waiting = slices.Delete(e.waiting, i, i+1)
 }
 
-// gate is when the next session may start: at once, unless one is making progress or all places are taken.
-func (e *Engine) gate() Instant {
+// gate is when the next session may start: at once, unless one is making progress or all places are taken. Sessions with
+// members and those over links do not wait for each other: a link may be slow.
+func (e *Engine) gate(far bool) Instant {
 	var at Instant
+	var expiry soonest
+	open := 0
 	for _, s := range e.outbound {
-		at = max(at, s.heard+e.cfg.SyncStall)
-	}
-	if len(e.outbound) >= e.cfg.SyncOut {
-		var expiry soonest
-		for _, s := range e.outbound {
-			expiry.add(s.heard+e.cfg.SyncIdle, true)
+		if e.far.has(s.peer) == far {
+			open++
+			at = max(at, s.heard+e.cfg.SyncStall)
+			expiry.add(s.heard+e.idle(s.peer), true)
 		}
+	}
+	if open >= e.cfg.SyncOut {
 		at = max(at, expiry.at)
 	}
 	return at
+}
+
+// idle is how long a session with a peer may be silent before it is given up.
+func (e *Engine) idle(peer string) Instant {
+	if e.far.has(peer) {
+		return e.cfg.FarIdle
+	}
+	return e.cfg.SyncIdle
 }
 
 // startSyncs starts those that are due.
@@ -111,8 +122,9 @@ func (e *Engine) startSyncs() {
 			i++
 			continue
 		}
-		if e.gate() > e.now {
-			return
+		if e.gate(e.far.has(w.peer)) > e.now {
+			i++
+			continue
 		}
 		e.waiting = slices.Delete(e.waiting, i, i+1)
 		if w.needed != nil && !w.needed() {
@@ -263,7 +275,11 @@ func (e *Engine) serveNext(from string, m SyncNext) {
 // sendChunk sends the next chunk of a session and closes it with the last.
 func (e *Engine) sendChunk(i int) {
 	s := e.inbound[i]
-	frames, more := s.transfer.Next(e.cfg.MaxStream)
+	limit := e.cfg.MaxStream
+	if e.far.has(s.peer) {
+		limit = e.cfg.MaxFar
+	}
+	frames, more := s.transfer.Next(limit)
 	c := SyncChunk{ID: s.id, Index: s.next, Frames: frames}
 	s.next++
 	s.heard = e.now
@@ -279,10 +295,10 @@ func (e *Engine) sendChunk(i int) {
 
 // expireSyncs ends the sessions whose other side has fallen silent.
 func (e *Engine) expireSyncs() {
-	idle := func(heard Instant) bool { return heard+e.cfg.SyncIdle <= e.now }
-	e.inbound = slices.DeleteFunc(e.inbound, func(s *inbound) bool { return idle(s.heard) })
+	idle := func(peer string, heard Instant) bool { return heard+e.idle(peer) <= e.now }
+	e.inbound = slices.DeleteFunc(e.inbound, func(s *inbound) bool { return idle(s.peer, s.heard) })
 	for i := 0; i < len(e.outbound); {
-		if !idle(e.outbound[i].heard) {
+		if !idle(e.outbound[i].peer, e.outbound[i].heard) {
 			i++
 			continue
 		}
@@ -315,14 +331,18 @@ func (e *Engine) forgetSyncs(peer string) {
 
 // syncsDue adds the times at which sessions start or expire.
 func (e *Engine) syncsDue(s *soonest) {
-	gate := e.gate()
+	near, far := e.gate(false), e.gate(true)
 	for _, w := range e.waiting {
+		gate := near
+		if e.far.has(w.peer) {
+			gate = far
+		}
 		s.add(max(w.due, gate), true)
 	}
 	for _, o := range e.outbound {
-		s.add(o.heard+e.cfg.SyncIdle, true)
+		s.add(o.heard+e.idle(o.peer), true)
 	}
 	for _, i := range e.inbound {
-		s.add(i.heard+e.cfg.SyncIdle, true)
+		s.add(i.heard+e.idle(i.peer), true)
 	}
 }

@@ -131,7 +131,7 @@ func (e *Engine) askForLacks() {
 func (e *Engine) source(k *lack) string {
 	for i := range k.sources {
 		id := k.sources[(k.tries+i)%len(k.sources)]
-		if id != e.cfg.Self && e.roster.has(id) {
+		if id != e.cfg.Self && e.known(id) {
 			return id
 		}
 	}

@@ -1,0 +1,127 @@
+package spread
+
+import (
+	"slices"
+	"strings"
+)
+
+// LinkUp is a gateway of another data centre that this node has a stream to from now on. A link is no membership: what
+// goes over it is what this data centre knows and the other lacks, once.
+type LinkUp struct {
+	// Peer is the gateway, "datacenter/name".
+	Peer string
+}
+
+// LinkDown is the end of a link.
+type LinkDown struct{ Peer string }
+
+// Linked says to which other data centres a data centre has links, as its gateways say. It replaces what was said of it
+// before. Who has a link to a data centre gets what is written there from there, and from no one else; who has none gets
+// it from all others.
+type Linked struct {
+	Datacenter string
+	To         []string
+}
+
+func (LinkUp) isInput()   {}
+func (LinkDown) isInput() {}
+func (Linked) isInput()   {}
+
+// far is the gateways of other data centres at the other end of this node's links.
+type far struct {
+	peers  []string // sorted
+	linked map[string][]string
+	due    Instant // of the next comparison
+}
+
+func (f *far) has(id string) bool { return slices.Contains(f.peers, id) }
+
+// datacenterOf is the part of a node's id before its name.
+func datacenterOf(id string) string {
+	dc, _, _ := strings.Cut(id, "/")
+	return dc
+}
+
+// linkUp compares with the new neighbour at once: each side pulls what it lacks.
+func (e *Engine) linkUp(id string) {
+	if id == "" || id == e.cfg.Self || e.roster.has(id) || e.far.has(id) {
+		return
+	}
+	if len(e.far.peers) == 0 {
+		e.far.due = e.now + e.cfg.FarDigest
+	}
+	i, _ := slices.BinarySearch(e.far.peers, id)
+	e.far.peers = slices.Insert(e.far.peers, i, id)
+	e.request(waiting{peer: id})
+}
+
+func (e *Engine) linkDown(id string) {
+	i, found := slices.BinarySearch(e.far.peers, id)
+	if !found {
+		return
+	}
+	e.far.peers = slices.Delete(e.far.peers, i, i+1)
+	delete(e.unequal, id)
+	e.forgetSyncs(id)
+}
+
+func (e *Engine) setLinked(l Linked) {
+	if e.far.linked == nil {
+		e.far.linked = make(map[string][]string)
+	}
+	if len(l.To) == 0 {
+		delete(e.far.linked, l.Datacenter)
+		return
+	}
+	e.far.linked[l.Datacenter] = slices.Clone(l.To)
+}
+
+// known reports whether messages can be exchanged with id: a member, or the far end of a link.
+func (e *Engine) known(id string) bool { return e.roster.has(id) || e.far.has(id) }
+
+// forward sends frames that are new here over the links, each to those data centres that do not get it otherwise.
+func (e *Engine) forward(from string, frames []Frame) {
+	own := datacenterOf(e.cfg.Self)
+	for _, peer := range e.far.peers {
+		if peer == from {
+			continue
+		}
+		to := datacenterOf(peer)
+		var out []Frame
+		for _, f := range frames {
+			origin := datacenterOf(f.Origin.Node)
+			if origin == to || origin != own && slices.Contains(e.far.linked[to], origin) {
+				continue
+			}
+			out = append(out, Frame{Origin: f.Origin, Deltas: f.Deltas})
+		}
+		if len(out) == 0 {
+			continue
+		}
+		for _, p := range pack(out, e.cfg.MaxFar) {
+			e.send([]string{peer}, p, true)
+		}
+	}
+}
+
+// adopt makes frames from another data centre this node's to spread in its own.
+func (e *Engine) adopt(frames []Frame) {
+	for i := range frames {
+		f := &frames[i]
+		f.Root, f.Fanout = e.cfg.Self, e.fanout()
+		if FrameSize(*f) > e.cfg.StreamAt*e.cfg.MaxPacket {
+			f.Fanout = uint8(e.cfg.Fanout)
+		}
+		e.tails.set(f.Origin, f.Deltas[len(f.Deltas)-1].Seq, e.now, e.cfg.HeadDelays[0])
+	}
+}
+
+// compareFar sends this node's digest over every link, now and then: what a link has lost, or a third data centre has not
+// passed on, shows there.
+func (e *Engine) compareFar() {
+	if len(e.far.peers) == 0 || e.now < e.far.due {
+		return
+	}
+	e.far.due = e.now + e.cfg.FarDigest
+	e.send(e.far.peers, Compare{e.cfg.Store.Digest()}, true)
+}
