@@ -44,6 +44,8 @@ type Catalog struct {
 	idle       map[causal.Origin]time.Duration
 	pruned     map[causal.Origin]time.Duration
 
+	away map[string]time.Time // data centres that cannot be reached, and since when
+
 	tag     uint64
 	last    Index // of the batch under way; index is what readers see
 	batch   uint64
@@ -203,7 +205,7 @@ func (c *Catalog) Current(key Key) *Instance {
 	if s == nil {
 		return nil
 	}
-	if inst, ok := s.plain(); ok {
+	if inst, ok := s.plain(c.away); ok {
 		return inst
 	}
 	inst, _ := svc.latest().Instance(key.ID)
@@ -236,7 +238,7 @@ func (c *Catalog) put(at Moment, key Key, kind Kind, rec *Record, cause Cause) {
 		s = &slots{}
 		svc.entries[key.ID] = s
 	}
-	before, ok := s.plain()
+	before, ok := s.plain(c.away)
 	if !ok {
 		before, _ = svc.latest().Instance(key.ID)
 	}
@@ -247,10 +249,15 @@ func (c *Catalog) put(at Moment, key Key, kind Kind, rec *Record, cause Cause) {
 	if rec != nil {
 		c.list(at, rec)
 	}
-	after := s.instance()
+	after := s.instance(c.away)
 	if s.empty() {
 		delete(svc.entries, key.ID)
 	}
+	c.show(at, svc, key, before, after, cause)
+}
+
+// show puts an instance as it is now into the draft of its service's next view.
+func (c *Catalog) show(at Moment, svc *service, key Key, before, after *Instance, cause Cause) {
 	if svc.draft == nil {
 		c.dirty = append(c.dirty, svc)
 		svc.draft = svc.view.Load().draft()

@@ -56,7 +56,7 @@ func recount(t interface{ Fatalf(string, ...any) }, c *Catalog) {
 					hash += rec.Stamp.Dot.Hash()
 				}
 			}
-			want := s.instance()
+			want := s.instance(c.away)
 			got, _ := svc.view.Load().Instance(id)
 			if !reflect.DeepEqual(got, want) {
 				t.Fatalf("the view has %+v for %s, the registers say %+v", got, id, want)

@@ -103,18 +103,28 @@ func (s *slots) live(k Kind) *Record {
 
 func (s *slots) empty() bool { return *s == slots{} }
 
-// plain is the registration's own body where no other register has a word in what the instance is.
-func (s *slots) plain() (inst *Instance, ok bool) {
+// isAway reports whether the instance is in a data centre that cannot be reached.
+func isAway(away map[string]time.Time, i *Instance) bool {
+	if len(away) == 0 {
+		return false
+	}
+	_, is := away[i.Datacenter]
+	return is
+}
+
+// plain is the registration's own body where nothing else has a word in what the instance is.
+func (s *slots) plain(away map[string]time.Time) (inst *Instance, ok bool) {
 	reg := s.live(KindRegistration)
-	if reg == nil || s.live(KindLease) != nil || s.live(KindOverride) != nil || len(reg.Registration.Checks) > 0 {
+	if reg == nil || isAway(away, reg.Registration) || s.live(KindLease) != nil || s.live(KindOverride) != nil || len(reg.Registration.Checks) > 0 {
 		return nil, reg == nil
 	}
 	return reg.Registration, true
 }
 
 // instance is what the registers say together: nil without a live registration. Where neither lease nor override add
-// anything it is the registration's own body, so that the usual instance is held once.
-func (s *slots) instance() *Instance {
+// anything it is the registration's own body, so that the usual instance is held once. In a data centre that is away it is
+// preserved, since then.
+func (s *slots) instance(away map[string]time.Time) *Instance {
 	reg := s.live(KindRegistration)
 	if reg == nil {
 		return nil
@@ -123,7 +133,7 @@ func (s *slots) instance() *Instance {
 	if lease != nil && !lease.Stamp.Wins(reg.Stamp) {
 		lease = nil
 	}
-	if lease == nil && over == nil && len(reg.Registration.Checks) == 0 {
+	if lease == nil && over == nil && len(reg.Registration.Checks) == 0 && !isAway(away, reg.Registration) {
 		return reg.Registration
 	}
 	i := *reg.Registration
@@ -140,6 +150,9 @@ func (s *slots) instance() *Instance {
 	}
 	i.claimed = i.Status
 	i.Status = i.Reported()
+	if since, is := away[i.Datacenter]; is && !i.Preserved {
+		i.Preserved, i.LastRenewal = true, since
+	}
 	if over != nil {
 		i.Status, i.Override, i.OverrideReason = over.Override.Status, over.Override.Status, over.Override.Reason
 	}

@@ -1,0 +1,70 @@
+package muster
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/musterhq/muster/catalog"
+	"github.com/musterhq/muster/gossip/frame"
+)
+
+// kindWorld is the kind of packet by which a gateway tells the members of its data centre which others can be reached:
+// [data centre, round trip in microseconds, ...].
+const kindWorld = frame.FirstForeign + 2
+
+// maxWorld bounds how many data centres a packet names.
+const maxWorld = 1024
+
+// errWorld is such a packet that cannot be read. Nothing was taken from it.
+var errWorld = errors.New("muster: malformed list of data centres")
+
+func appendWorld(world []Distance) []byte {
+	world = world[:min(len(world), maxWorld)]
+	buf := bytes.NewBuffer(frame.AppendHeader(nil, kindWorld))
+	enc := msgpack.NewEncoder(buf)
+	_ = enc.EncodeArrayLen(2 * len(world)) // Writing to a buffer cannot fail.
+	for _, d := range world {
+		_ = enc.EncodeString(d.Datacenter)
+		_ = enc.EncodeUint(uint64(max(d.RTT.Microseconds(), 0))) //nolint:gosec // Not negative.
+	}
+	return buf.Bytes()
+}
+
+// decodeWorld reads what appendWorld wrote.
+func decodeWorld(b []byte) ([]Distance, error) {
+	if kind, err := frame.Kind(b); err != nil || kind != kindWorld {
+		return nil, fmt.Errorf("%w: wrong kind or version", errWorld)
+	}
+	r := bytes.NewReader(b[frame.HeaderSize:])
+	dec := msgpack.NewDecoder(r)
+	n, err := dec.DecodeArrayLen()
+	if err != nil || n < 0 || n%2 != 0 || n > r.Len() || n/2 > maxWorld {
+		return nil, fmt.Errorf("%w: %d fields in %d bytes", errWorld, n, len(b))
+	}
+	var world []Distance
+	for range n / 2 {
+		length, err := dec.DecodeBytesLen()
+		if err != nil || length < 1 || length > catalog.MaxNameBytes {
+			return nil, fmt.Errorf("%w: a name of %d bytes", errWorld, length)
+		}
+		name := make([]byte, length)
+		if _, err := io.ReadFull(r, name); err != nil {
+			return nil, fmt.Errorf("%w: %w", errWorld, err)
+		}
+		micros, err := dec.DecodeUint64()
+		if err != nil || micros > math.MaxInt64/1000 {
+			return nil, fmt.Errorf("%w: a round trip of %d us", errWorld, micros)
+		}
+		world = append(world, Distance{string(name), time.Duration(micros) * time.Microsecond}) //nolint:gosec // Bounded above.
+	}
+	if r.Len() > 0 {
+		return nil, fmt.Errorf("%w: %d bytes too many", errWorld, r.Len())
+	}
+	return world, nil
+}
