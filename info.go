@@ -58,6 +58,10 @@ func (n *Node) SelfPreservation() SelfPreservation {
 		sp.Preserving = sp.Preserving || s.Preserved > 0
 		sp.Scopes = append(sp.Scopes, scope)
 	}
+	for _, scope := range r.awayScopes() {
+		sp.Preserving = true
+		sp.Scopes = append(sp.Scopes, scope)
+	}
 	for _, t := range r.leases.History() {
 		sp.History = append(sp.History, Transition{
 			At: r.wall(t.At), Scope: t.Scope, From: strings.ToUpper(t.From.String()), To: strings.ToUpper(t.To.String()),

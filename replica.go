@@ -60,7 +60,7 @@ type Preserve struct {
 // DefaultPreserve is a threshold of 0.85, at least 3 silent leases, no limit of age, and probes.
 func DefaultPreserve() Preserve { return Preserve{Threshold: 0.85, MinLost: 3, Probe: true} }
 
-// Outbound is something that a Replica wants to be sent to a peer. Exactly one of Msg, Renewals and Reports is set.
+// Outbound is something that a Replica wants to be sent to a peer. Exactly one of Msg, Renewals, Reports and News is set.
 type Outbound struct {
 	// To is the peer, "datacenter/name".
 	To string
@@ -73,6 +73,8 @@ type Outbound struct {
 	Renewals []Key
 	// Reports are those of TTL checks whose home To is.
 	Reports []CheckReport
+	// News is which data centres can be reached, as this gateway sees it.
+	News *World
 }
 
 // Replica is one node without its shell: the catalog, the leases it holds, the replication engine and the rules of
@@ -127,6 +129,7 @@ type Replica struct {
 	told       selfpreserve.Instant // transitions of self-preservation before it have been told
 	chores     chores
 	heirs      heirs
+	wan        wan
 }
 
 // NewReplica makes a node that knows no peer and holds nothing, or what Restore then gives it.
@@ -145,6 +148,7 @@ func NewReplica(cfg ReplicaConfig, at Moment) (*Replica, error) {
 		forward:  make(map[string][]Key),
 		passed:   make(map[Key]selfpreserve.Instant),
 		chores:   newChores(at.Mono),
+		wan:      newWAN(at.Mono),
 	}
 	if r.cfg.TombstoneAge <= 0 {
 		r.cfg.TombstoneAge = catalog.TombstoneAge
@@ -209,6 +213,7 @@ func (r *Replica) Tick(at Moment) {
 	r.chores.tick(r)
 	r.boot.tick(r)
 	r.passOn()
+	r.tendWAN()
 	r.step(spread.Tick{})
 	r.end()
 }
@@ -222,7 +227,7 @@ func (r *Replica) Next() time.Duration {
 	if r.heirs.planned {
 		next = min(next, r.heirs.due)
 	}
-	for _, due := range []func() (time.Duration, bool){r.nextJudgement, r.spread.Next, r.boot.next, r.checks.Next} {
+	for _, due := range []func() (time.Duration, bool){r.nextJudgement, r.spread.Next, r.boot.next, r.checks.Next, r.nextWAN} {
 		if t, ok := due(); ok && t < next {
 			next = t
 		}

@@ -112,6 +112,8 @@ func (r *Replica) take(inst *Instance) {
 func (r *Replica) react(ch *catalog.Change) {
 	r.census(ch.Old, -1)
 	r.census(ch.New, +1)
+	r.countAbroad(ch.Old, -1)
+	r.countAbroad(ch.New, +1)
 	key := ch.Key
 	r.checks.Changed(r.at, key.Namespace, key.ID)
 	if ch.New == nil {

@@ -16,6 +16,9 @@ type Distance struct {
 	RTT time.Duration
 }
 
+// World is what a gateway tells the members of its data centre: which others can be reached.
+type World struct{ Reachable []Distance }
+
 // wan is what a replica knows of other data centres. At a gateway it comes from its links and from what the gateways of
 // the world say of theirs; every gateway tells the members of its own data centre which ones can be reached, and that is
 // all that the others know.
@@ -25,13 +28,13 @@ type wan struct {
 	rtt     map[string]time.Duration
 	gateway bool
 
-	heard map[string]worldNews // by gateway of this data centre, this node among them
-	abroad map[string]int      // instances, by other data centre
-	away  map[string]time.Time // those that cannot be reached, and since when
-	begun selfpreserve.Instant
-	judge selfpreserve.Instant // when reachability is judged again
-	tell  selfpreserve.Instant // when the members are told again, at a gateway
-	rest  []awayRest
+	heard  map[string]worldNews // by gateway of this data centre, this node among them
+	abroad map[string]int       // instances, by other data centre
+	away   map[string]time.Time // those that cannot be reached, and since when
+	begun  selfpreserve.Instant
+	judge  selfpreserve.Instant // when reachability is judged again
+	tell   selfpreserve.Instant // when the members are told again, at a gateway
+	rest   []awayRest
 }
 
 // worldNews is what a gateway has said last.
@@ -112,10 +115,10 @@ func (r *Replica) SetDistance(at Moment, datacenter string, rtt time.Duration) {
 }
 
 // Hear takes what a gateway of this data centre says: which others can be reached.
-func (r *Replica) Hear(at Moment, gateway string, world []Distance) {
+func (r *Replica) Hear(at Moment, gateway string, world World) {
 	r.begin(at)
 	if r.peers.alive(gateway) {
-		r.hear(gateway, world)
+		r.hear(gateway, world.Reachable)
 	}
 	r.end()
 }
@@ -180,7 +183,7 @@ func (r *Replica) tendWAN() {
 		world := w.world(r.cfg.Datacenter)
 		r.hear(r.id, world)
 		for _, to := range r.peers.others() {
-			r.out = append(r.out, Outbound{To: to, World: world, IsWorld: true})
+			r.out = append(r.out, Outbound{To: to, News: &World{world}})
 		}
 	}
 	if r.at.Mono >= w.judge {
@@ -251,7 +254,7 @@ func (r *Replica) nextWAN() (time.Duration, bool) {
 	return next, r.wan.gateway || len(r.wan.abroad) > 0 || len(r.wan.away) > 0
 }
 
-// abroad keeps the counts of instances in other data centres.
+// countAbroad keeps the counts of instances in other data centres.
 func (r *Replica) countAbroad(inst *Instance, n int) {
 	if inst == nil || inst.Datacenter == r.cfg.Datacenter {
 		return

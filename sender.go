@@ -44,6 +44,8 @@ func (s *sender) all(out []Outbound) {
 		}
 		switch {
 		case !ok:
+		case o.News != nil:
+			s.packet(to, appendWorld(o.News))
 		case o.Msg == nil:
 			s.renewals(to, o.Renewals)
 			s.reports(to, o.Reports)
@@ -188,6 +190,14 @@ func (n *Node) receive(from string, msg []byte) {
 		keys, bad := decodeRenewals(msg)
 		if bad == nil {
 			n.do(func(r *Replica, at Moment) { r.RenewForwarded(at, keys) })
+			return
+		}
+		err = bad
+	}
+	if err == nil && kind == kindWorld {
+		world, bad := decodeWorld(msg)
+		if bad == nil {
+			n.do(func(r *Replica, at Moment) { r.Hear(at, id, world) })
 			return
 		}
 		err = bad

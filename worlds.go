@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"time"
 
@@ -24,8 +23,8 @@ const maxWorld = 1024
 // errWorld is such a packet that cannot be read. Nothing was taken from it.
 var errWorld = errors.New("muster: malformed list of data centres")
 
-func appendWorld(world []Distance) []byte {
-	world = world[:min(len(world), maxWorld)]
+func appendWorld(w *World) []byte {
+	world := w.Reachable[:min(len(w.Reachable), maxWorld)]
 	buf := bytes.NewBuffer(frame.AppendHeader(nil, kindWorld))
 	enc := msgpack.NewEncoder(buf)
 	_ = enc.EncodeArrayLen(2 * len(world)) // Writing to a buffer cannot fail.
@@ -37,34 +36,30 @@ func appendWorld(world []Distance) []byte {
 }
 
 // decodeWorld reads what appendWorld wrote.
-func decodeWorld(b []byte) ([]Distance, error) {
+func decodeWorld(b []byte) (w World, err error) {
 	if kind, err := frame.Kind(b); err != nil || kind != kindWorld {
-		return nil, fmt.Errorf("%w: wrong kind or version", errWorld)
+		return World{}, fmt.Errorf("%w: wrong kind or version", errWorld)
 	}
 	r := bytes.NewReader(b[frame.HeaderSize:])
 	dec := msgpack.NewDecoder(r)
 	n, err := dec.DecodeArrayLen()
 	if err != nil || n < 0 || n%2 != 0 || n > r.Len() || n/2 > maxWorld {
-		return nil, fmt.Errorf("%w: %d fields in %d bytes", errWorld, n, len(b))
+		return World{}, fmt.Errorf("%w: %d fields in %d bytes", errWorld, n, len(b))
 	}
 	var world []Distance
 	for range n / 2 {
-		length, err := dec.DecodeBytesLen()
-		if err != nil || length < 1 || length > catalog.MaxNameBytes {
-			return nil, fmt.Errorf("%w: a name of %d bytes", errWorld, length)
-		}
-		name := make([]byte, length)
-		if _, err := io.ReadFull(r, name); err != nil {
-			return nil, fmt.Errorf("%w: %w", errWorld, err)
+		name, err := readText(dec, r, 1, catalog.MaxNameBytes)
+		if err != nil {
+			return World{}, fmt.Errorf("%w: %w", errWorld, err)
 		}
 		micros, err := dec.DecodeUint64()
 		if err != nil || micros > math.MaxInt64/1000 {
-			return nil, fmt.Errorf("%w: a round trip of %d us", errWorld, micros)
+			return World{}, fmt.Errorf("%w: a round trip of %d us", errWorld, micros)
 		}
-		world = append(world, Distance{string(name), time.Duration(micros) * time.Microsecond}) //nolint:gosec // Bounded above.
+		world = append(world, Distance{name, time.Duration(micros) * time.Microsecond}) //nolint:gosec // Bounded above.
 	}
 	if r.Len() > 0 {
-		return nil, fmt.Errorf("%w: %d bytes too many", errWorld, r.Len())
+		return World{}, fmt.Errorf("%w: %d bytes too many", errWorld, r.Len())
 	}
-	return world, nil
+	return World{world}, nil
 }
