@@ -52,8 +52,13 @@ var libraries = []struct {
 }{
 	{
 		"github.com/hashicorp/memberlist",
-		[]string{"gossip/lan", "gossip/gossiptest", "e2e/..."},
+		[]string{"gossip/host", "gossip/lan", "gossip/wan", "gossip/gossiptest", "e2e/..."},
 		"membership is one adapter's business; all others see its events",
+	},
+	{
+		"github.com/hashicorp/serf",
+		[]string{"gossip/wan", "e2e/..."},
+		"membership between data centres is one adapter's business; all others see its events",
 	},
 	{
 		"github.com/vmihailenco/msgpack",

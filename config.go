@@ -2,6 +2,7 @@ package muster
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/musterhq/muster/gossip/lan"
+	"github.com/musterhq/muster/gossip/wan"
 	"github.com/musterhq/muster/selfpreserve"
 )
 
@@ -41,6 +43,16 @@ type Config struct {
 	// Insecure allows Bind beyond loopback without Keys.
 	Insecure bool
 
+	// WANBind is the host:port, UDP and TCP, at which gateways of other data centres reach this node; it makes the node a
+	// gateway. Empty: it is none.
+	WANBind string
+	// WANAdvertise is the host:port that other gateways are told, if it is not WANBind.
+	WANAdvertise string
+	// WANJoin is the host:port of gateways to join. Host names are resolved anew at each try.
+	WANJoin []string
+	// WANTLS makes what goes between data centres mutual TLS, in place of AES-GCM under Keys. Nil: no TLS.
+	WANTLS *tls.Config
+
 	// HTTP is the host:port of the node's API as others reach it; shown in the list of members. Empty: none.
 	HTTP string
 	// DataDir is where the node keeps its snapshot. Empty: nowhere.
@@ -58,6 +70,8 @@ type Config struct {
 
 	// Transport replaces the sockets, for tests and simulations.
 	Transport lan.Transport
+	// WANTransport likewise, those between data centres, and makes the node a gateway.
+	WANTransport wan.Transport
 	// Connect replaces the sockets by which kept instances are asked whether they are there, see Preserve.Probe. ctx ends
 	// after 2 s. Nil: sockets; with a Transport, nobody is asked.
 	Connect func(ctx context.Context, hostport string) selfpreserve.Outcome
@@ -134,6 +148,10 @@ func (c Config) validate() error {
 	}
 	if c.Preserve.MaxAge < 0 {
 		bad("Preserve.MaxAge", "must not be negative, as %v is", c.Preserve.MaxAge)
+	}
+	c.validateWAN(bad)
+	if c.WANTransport == nil && c.WANBind != "" && len(c.Keys) == 0 && !c.Insecure && !isLoopback(c.WANBind) {
+		errs = append(errs, fmt.Errorf("%w: WANBind is %s", ErrInsecure, c.WANBind))
 	}
 	if c.Transport == nil && len(c.Keys) == 0 && !c.Insecure && !isLoopback(c.Bind) {
 		errs = append(errs, fmt.Errorf("%w: Bind is %s", ErrInsecure, c.Bind))

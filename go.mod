@@ -14,7 +14,11 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require github.com/hashicorp/go-bexpr v0.1.2 // indirect
+require (
+	github.com/hashicorp/go-bexpr v0.1.2 // indirect
+	github.com/hashicorp/serf v0.11.0 // indirect
+	github.com/klauspost/compress v1.20.3 // indirect
+)
 
 require (
 	github.com/beorn7/perks v1.0.1 // indirect

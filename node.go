@@ -17,6 +17,7 @@ import (
 	"github.com/musterhq/muster/catalog"
 	"github.com/musterhq/muster/gossip/lan"
 	"github.com/musterhq/muster/gossip/spread"
+	"github.com/musterhq/muster/gossip/wan"
 )
 
 // Node is one running peer of the registry: a Replica with a lock, sockets, goroutines and the real clock. It is not a
@@ -28,10 +29,12 @@ type Node struct {
 	started time.Time
 	version string
 	pool    *lan.Pool
-	send    *sender
-	events  *eventLog
-	checks  *checker
-	rtt     sync.Map // member name -> time.Duration, of the last probe
+	// gateways is the pool of gateways of all data centres, nil if this node is none.
+	gateways atomic.Pointer[wan.Pool]
+	send     *sender
+	events   *eventLog
+	checks   *checker
+	rtt      sync.Map // member name -> time.Duration, of the last probe
 
 	// mu guards the replica's writer side and what follows. Nothing that waits is called while it is held.
 	mu      sync.Mutex
@@ -85,10 +88,12 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		incarnation = max(incarnation, saved.Incarnation+1+binary.BigEndian.Uint64(seed[16:])>>44)
 	}
 	seeds := append(slices.Clone(cfg.Join), peers...)
+	// A node that is alone in its data centre catches up with other data centres instead.
+	elsewhere := len(seeds) == 0 && len(cfg.WANJoin) > 0
 	n.replica, err = NewReplica(ReplicaConfig{
 		Name: cfg.Node, Datacenter: cfg.Datacenter, Zone: cfg.Zone,
 		Incarnation: incarnation, History: cfg.History, Preserve: cfg.Preserve,
-		Seeds: len(seeds) > 0, ReadyWait: cfg.ReadyWait, Scripts: cfg.EnableScriptChecks,
+		Seeds: len(seeds) > 0 || elsewhere, ReadyWait: cfg.ReadyWait, Scripts: cfg.EnableScriptChecks,
 		Rand: rand.New(rand.NewPCG(binary.BigEndian.Uint64(seed[:8]), binary.BigEndian.Uint64(seed[8:]))), //nolint:gosec // For spreading load.
 	}, n.moment())
 	if err != nil {
@@ -105,6 +110,10 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n.send = newSender(n)
+	if err := n.joinWAN(ctx, incarnation); err != nil {
+		n.stop()
+		return nil, errors.Join(err, n.pool.Close())
+	}
 	n.wg.Go(n.run)
 	n.wg.Go(n.flush)
 	n.wg.Go(n.inquire)
@@ -310,6 +319,9 @@ func (n *Node) shutdown(ctx context.Context, leave bool) (err error) {
 	n.end.Do(func() {
 		if leave {
 			err = n.handover(ctx)
+			if gateways := n.gateways.Load(); gateways != nil {
+				err = errors.Join(err, gateways.Leave(ctx))
+			}
 			err = errors.Join(err, n.pool.Leave(ctx))
 		}
 		n.mu.Lock()
@@ -321,6 +333,9 @@ func (n *Node) shutdown(ctx context.Context, leave bool) (err error) {
 		n.send.close()
 		n.wg.Wait()
 		err = errors.Join(err, n.pool.Close())
+		if gateways := n.gateways.Load(); gateways != nil {
+			err = errors.Join(err, gateways.Close())
+		}
 		if n.cfg.DataDir != "" {
 			err = errors.Join(err, n.saveSnapshot())
 		}

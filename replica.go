@@ -129,7 +129,7 @@ type Replica struct {
 	told       selfpreserve.Instant // transitions of self-preservation before it have been told
 	chores     chores
 	heirs      heirs
-	wan        wan
+	wan        elsewhere
 }
 
 // NewReplica makes a node that knows no peer and holds nothing, or what Restore then gives it.
@@ -148,7 +148,7 @@ func NewReplica(cfg ReplicaConfig, at Moment) (*Replica, error) {
 		forward:  make(map[string][]Key),
 		passed:   make(map[Key]selfpreserve.Instant),
 		chores:   newChores(at.Mono),
-		wan:      newWAN(at.Mono),
+		wan:      newElsewhere(at.Mono),
 	}
 	if r.cfg.TombstoneAge <= 0 {
 		r.cfg.TombstoneAge = catalog.TombstoneAge

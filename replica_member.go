@@ -135,6 +135,9 @@ func (b *boot) tick(r *Replica) {
 		return
 	}
 	ids := r.peers.others()
+	if len(ids) == 0 {
+		ids = r.wan.links
+	}
 	need := min(bootPeers, len(ids))
 	have, anyReady := 0, false
 	for _, id := range ids {

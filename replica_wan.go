@@ -3,6 +3,7 @@ package muster
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/musterhq/muster/gossip/spread"
@@ -19,10 +20,16 @@ type Distance struct {
 // World is what a gateway tells the members of its data centre: which others can be reached.
 type World struct{ Reachable []Distance }
 
-// wan is what a replica knows of other data centres. At a gateway it comes from its links and from what the gateways of
+// datacenterOf is the part of "datacenter/name" before the name.
+func datacenterOf(id string) string {
+	dc, _, _ := strings.Cut(id, "/")
+	return dc
+}
+
+// elsewhere is what a replica knows of other data centres. At a gateway it comes from its links and from what the gateways of
 // the world say of theirs; every gateway tells the members of its own data centre which ones can be reached, and that is
 // all that the others know.
-type wan struct {
+type elsewhere struct {
 	links   []string            // far ends of this node's own links, sorted
 	linked  map[string][]string // by data centre: those to which it has links, as its gateways say
 	rtt     map[string]time.Duration
@@ -59,8 +66,8 @@ const (
 	awayPause    = 2 * time.Millisecond
 )
 
-func newWAN(now selfpreserve.Instant) wan {
-	return wan{
+func newElsewhere(now selfpreserve.Instant) elsewhere {
+	return elsewhere{
 		linked: make(map[string][]string), rtt: make(map[string]time.Duration), heard: make(map[string]worldNews),
 		abroad: make(map[string]int), away: make(map[string]time.Time), begun: now, judge: now + awayInterval,
 	}
@@ -153,7 +160,7 @@ func (r *Replica) Distances() []Distance {
 }
 
 // world is what this gateway can reach: by its own links, by those of its data centre, and by those of others.
-func (w *wan) world(own string) []Distance {
+func (w *elsewhere) world(own string) []Distance {
 	reached := map[string]bool{own: true}
 	todo := slices.Clone(w.linked[own])
 	for _, peer := range w.links {

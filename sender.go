@@ -43,6 +43,8 @@ func (s *sender) all(out []Outbound) {
 			encoded = frame.Append(nil, o.Msg, s.n.replica.ID())
 		}
 		switch {
+		case !ok && o.Msg != nil:
+			s.n.overLink(o.To, o.Msg, encoded)
 		case !ok:
 		case o.News != nil:
 			s.packet(to, appendWorld(o.News))

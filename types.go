@@ -119,6 +119,8 @@ type Member struct {
 	RTT         string    `json:"rtt,omitempty"` // latest round trip of a probe from this node, a Go duration
 	Since       time.Time `json:"since"`         // of the state
 	Self        bool      `json:"self,omitempty"`
+	// Links are the gateways of other data centres that a gateway exchanges records with, "datacenter/name".
+	Links []string `json:"links,omitempty"`
 }
 
 // Scope is self-preservation in one part of the registry: a zone ("zone:a"), the whole node ("node"), or the leases of

@@ -18,17 +18,18 @@ var Start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // Fake is a node without peers: "n1" of data centre "dc1", zone "a", ready. The zero Fake is not usable: see New.
 type Fake struct {
-	mu       sync.Mutex // guards writes to the catalog, and all below
-	catalog  *catalog.Catalog
-	at       catalog.Moment
-	renewals map[muster.Key]time.Time
-	ready    bool
-	reason   string
-	members  []muster.Member
-	kept     muster.SelfPreservation
-	events   []muster.NodeEvent
-	happened chan struct{} // closed and replaced when an event is added
-	fault    error
+	mu        sync.Mutex // guards writes to the catalog, and all below
+	catalog   *catalog.Catalog
+	at        catalog.Moment
+	renewals  map[muster.Key]time.Time
+	ready     bool
+	reason    string
+	members   []muster.Member
+	distances []muster.Distance
+	kept      muster.SelfPreservation
+	events    []muster.NodeEvent
+	happened  chan struct{} // closed and replaced when an event is added
+	fault     error
 }
 
 // New makes a node with an empty registry.
@@ -157,6 +158,23 @@ func (f *Fake) Members() []muster.Member {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.members)
+}
+
+// Gateways is nil: the node is none.
+func (f *Fake) Gateways() []muster.Member { return nil }
+
+// Distances is what SetDistances said.
+func (f *Fake) Distances() []muster.Distance {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.distances
+}
+
+// SetDistances says how far other data centres are.
+func (f *Fake) SetDistances(far ...muster.Distance) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.distances = far
 }
 
 // ForceLeave forgets a member that has failed.

@@ -16,7 +16,13 @@ func (a *API) members(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if q.wan {
-		return newProblem(codeNoWAN, "this node knows the members of its own data centre only")
+		gateways := a.node.Gateways()
+		if gateways == nil {
+			return newProblem(codeNoWAN, "this node knows the members of its own data centre only: it is no gateway (--wan-bind)")
+		}
+		return answer(w, struct {
+			Members []muster.Member `json:"members"`
+		}{gateways})
 	}
 	return answer(w, struct {
 		Members []muster.Member `json:"members"`

@@ -3,6 +3,7 @@ package native
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/musterhq/muster"
 )
@@ -84,39 +85,65 @@ func (a *API) choose(view *muster.View, q *query) (chosen []found, failover stri
 		}
 	}
 	if q.failover && !healthy {
-		if failover = nearestHealthy(elsewhere); failover != "" {
+		if failover = nearestHealthy(elsewhere, a.node.Distances()); failover != "" {
 			chosen = slices.DeleteFunc(elsewhere, func(f found) bool { return f.Datacenter != failover })
 		}
 	}
 	if q.near {
+		far := a.node.Distances()
 		slices.SortStableFunc(chosen, func(x, y found) int {
-			return cmp.Compare(a.distance(x.Instance), a.distance(y.Instance))
+			return a.distance(x.Instance, far).compare(a.distance(y.Instance, far))
 		})
 	}
 	return chosen, failover
 }
 
-// nearestHealthy is the data centre to fail over to: of those that have a healthy instance, the first by name. Nothing is
-// known here of how far they are, and a fixed order at least sends all clients to the same one.
-func nearestHealthy(elsewhere []found) (dc string) {
+// nearestHealthy is the data centre to fail over to: of those that have a healthy instance, the nearest; those whose
+// distance is not known, or which cannot be reached, come last, by name, so that all clients go to the same one.
+func nearestHealthy(elsewhere []found, far []muster.Distance) (dc string) {
 	for _, f := range elsewhere {
-		if f.Healthy() && (dc == "" || f.Datacenter < dc) {
+		if f.Healthy() && (dc == "" || roundTrip(f.Datacenter, far).compare(roundTrip(dc, far)) < 0) {
 			dc = f.Datacenter
 		}
 	}
 	return dc
 }
 
-// distance is 0 within the node's zone, 1 within its data centre, 2 elsewhere.
-func (a *API) distance(inst *muster.Instance) int {
+// distance is how far an instance is: first those of the node's zone, then those of its data centre, then the others by
+// round trip.
+type distance struct {
+	class      int // 0 in the zone, 1 in the data centre, 2 reachable, 3 not
+	rtt        time.Duration
+	datacenter string
+}
+
+func (d distance) compare(e distance) int {
+	return cmp.Or(cmp.Compare(d.class, e.class), cmp.Compare(d.rtt, e.rtt), cmp.Compare(d.datacenter, e.datacenter))
+}
+
+func (a *API) distance(inst *muster.Instance, far []muster.Distance) distance {
 	switch {
 	case inst.Datacenter != a.dc:
-		return 2
+		return roundTrip(inst.Datacenter, far)
 	case inst.Zone != a.zone:
-		return 1
+		return distance{class: 1}
 	default:
-		return 0
+		return distance{}
 	}
+}
+
+// roundTrip is the distance to a data centre.
+func roundTrip(dc string, far []muster.Distance) distance {
+	for _, d := range far {
+		if d.Datacenter != dc {
+			continue
+		}
+		if d.RTT == 0 {
+			return distance{2, 1<<63 - 1, dc} // It was reached a moment ago, and has not been measured.
+		}
+		return distance{2, d.RTT, dc}
+	}
+	return distance{class: 3, datacenter: dc}
 }
 
 // page is the part of n items that q asks for.

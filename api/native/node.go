@@ -47,6 +47,10 @@ type Node interface {
 
 	// Members lists the nodes of the data centre, alive and remembered.
 	Members() []muster.Member
+	// Gateways lists those of all data centres; nil if this node is none.
+	Gateways() []muster.Member
+	// Distances is the other data centres that can be reached, and how far they are.
+	Distances() []muster.Distance
 	// ForceLeave forgets a failed member here.
 	ForceLeave(name string) error
 	// SelfPreservation says what is kept, and why.

@@ -35,6 +35,7 @@ func (s settings) nodeConfig() (muster.Config, error) {
 	return muster.Config{
 		Node: s.node, Datacenter: s.dc, Zone: s.zone,
 		Bind: s.bind, Advertise: s.advertise, Join: s.join, ReadyWait: s.readyWait, Profile: s.profile,
+		WANBind: s.wanBind, WANAdvertise: s.wanAdv, WANJoin: s.wanJoin,
 		Keys: keys, Insecure: s.insecure, DataDir: s.dataDir,
 		EnableScriptChecks: s.scriptChecks,
 		Preserve: muster.Preserve{

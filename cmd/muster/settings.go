@@ -12,6 +12,8 @@ import (
 type settings struct {
 	node, dc, zone    string
 	bind, advertise   string
+	wanBind, wanAdv   string
+	wanJoin           []string
 	join, http        []string
 	eurekaPeers       []string
 	dataDir           string
@@ -42,6 +44,9 @@ func fields(s *settings) []field {
 		{name: "bind", value: (*textValue)(&s.bind), def: "127.0.0.1:7946", arg: "HOST:PORT", help: "address of gossip, UDP and TCP; port 0 picks a free one"},
 		{name: "advertise", value: (*textValue)(&s.advertise), def: "", shown: "as bound", arg: "IP:PORT", help: "address of gossip that other nodes are told"},
 		{name: "join", value: (*listValue)(&s.join), def: "", shown: "none", arg: "HOST:PORT", help: "node to join; host names are resolved anew at each try"},
+		{name: "wan-bind", value: (*textValue)(&s.wanBind), def: "", shown: "off", arg: "HOST:PORT", help: "address for gateways of other data centres, UDP and TCP: makes the node a gateway of its own"},
+		{name: "wan-advertise", value: (*textValue)(&s.wanAdv), def: "", shown: "as bound", arg: "IP:PORT", help: "address that other gateways are told"},
+		{name: "wan-join", value: (*listValue)(&s.wanJoin), def: "", shown: "none", arg: "HOST:PORT", help: "gateway to join; host names are resolved anew at each try"},
 		{name: "http", value: (*listValue)(&s.http), def: "127.0.0.1:8761", arg: "HOST:PORT", help: "address of the API and the dashboard; port 0 picks a free one"},
 		{name: "eureka-peer", value: (*listValue)(&s.eurekaPeers), def: "", shown: "none", arg: "URL", help: "service URL of a Eureka server to keep up to date during a move; give every node the same ones"},
 		{name: "data-dir", value: (*textValue)(&s.dataDir), def: "", shown: "none: memory only", arg: "DIR", help: "where the node keeps its snapshot"},

@@ -1,17 +1,14 @@
 package lan
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/hashicorp/memberlist"
+
+	"github.com/musterhq/muster/gossip/host"
 )
 
 // Limits on names, in bytes. They are part of what fits into a packet, see MaxPacket.
@@ -75,9 +72,7 @@ type Config struct {
 }
 
 // Resolver is the part of net.Resolver that is used.
-type Resolver interface {
-	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
-}
+type Resolver = host.Resolver
 
 // Validate reports all that is wrong with c, each problem with its field and value; nil if nothing is. Each error wraps
 // ErrConfig or ErrTooLarge.
@@ -86,23 +81,23 @@ func (c *Config) Validate() error {
 	bad := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("%w: "+format, append([]any{ErrConfig}, args...)...))
 	}
-	if err := checkName(c.Name, MaxName); err != nil {
+	if err := host.CheckName(c.Name, MaxName); err != nil {
 		bad("Name %q %w", c.Name, err)
 	}
-	if err := checkName(c.Datacenter, MaxDatacenter); err != nil {
+	if err := host.CheckName(c.Datacenter, MaxDatacenter); err != nil {
 		bad("Datacenter %q %w", c.Datacenter, err)
 	}
 	if c.Zone != "" {
-		if err := checkName(c.Zone, MaxZone); err != nil {
+		if err := host.CheckName(c.Zone, MaxZone); err != nil {
 			bad("Zone %q %w", c.Zone, err)
 		}
 	}
 	if c.Transport == nil {
-		if _, _, err := splitHostPort(c.Bind); err != nil {
+		if _, _, err := host.SplitHostPort(c.Bind); err != nil {
 			bad("Bind %w", err)
 		}
 		if c.Advertise != "" {
-			if _, err := parseAdvertise(c.Advertise); err != nil {
+			if _, err := host.ParseAdvertise(c.Advertise); err != nil {
 				bad("Advertise %w", err)
 			}
 		}
@@ -117,7 +112,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	for _, s := range c.Seeds {
-		if _, port, err := splitHostPort(s); err != nil {
+		if _, port, err := host.SplitHostPort(s); err != nil {
 			bad("Seeds %w", err)
 		} else if port == 0 {
 			bad("Seeds %q has port 0", s)
@@ -172,20 +167,4 @@ func (c *Config) profile() Profile {
 
 func (c *Config) card() card {
 	return card{Meta: c.Meta, datacenter: c.Datacenter, zone: c.Zone}
-}
-
-// checkName says what is wrong with a name, as the end of a sentence.
-func checkName(s string, limit int) error {
-	switch {
-	case s == "":
-		return errors.New("is empty")
-	case len(s) > limit:
-		return fmt.Errorf("has %d bytes, at most %d are allowed", len(s), limit)
-	case !utf8.ValidString(s):
-		return errors.New("is not UTF-8")
-	}
-	if i := strings.IndexFunc(s, func(r rune) bool { return r == '/' || unicode.IsSpace(r) || !unicode.IsPrint(r) }); i >= 0 {
-		return errors.New("contains a slash, a space or something that cannot be printed")
-	}
-	return nil
 }

@@ -1,6 +1,10 @@
 package lan
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/musterhq/muster/gossip/host"
+)
 
 // What surrounds a message in a packet of 1,400 bytes, which with 48 bytes of IPv6 and UDP fits any Ethernet.
 const (
@@ -55,7 +59,7 @@ func parseFrame(b []byte) (kind frameKind, from string, msg []byte, err error) {
 		return 0, "", nil, errFrame
 	}
 	from, msg = string(b[2:2+n]), b[2+n:]
-	if checkName(from, MaxName) != nil {
+	if host.CheckName(from, MaxName) != nil {
 		return 0, "", nil, errFrame
 	}
 	// A packet longer than any that Send makes would only let a stranger fill the queue with more than its share.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/musterhq/muster/gossip/host"
 )
 
 // Join asks the nodes at the given "host:port"s, all at once, to take this node in, and exchanges members with each. It
@@ -79,7 +81,7 @@ func (p *Pool) tryAll(ctx context.Context, seeds []string) <-chan attempt {
 // try joins every address of one seed.
 func (p *Pool) try(ctx context.Context, seed string) attempt {
 	a := attempt{seed: seed}
-	addrs, err := resolve(ctx, resolverOf(&p.cfg), seed)
+	addrs, err := host.Resolve(ctx, p.cfg.Resolver, seed)
 	if err != nil {
 		a.err = fmt.Errorf("%w: %s: %w", ErrUnreachable, seed, err)
 		return a

@@ -3,6 +3,8 @@ package lan
 import (
 	"hash/fnv"
 	"strings"
+
+	"github.com/musterhq/muster/gossip/host"
 )
 
 // A life is known to memberlist as "name~tag". The tag is 24 bits of a hash of the incarnation, 4 characters: it is in
@@ -39,5 +41,5 @@ func nameOf(id string) (string, bool) {
 		return "", false
 	}
 	name := id[:cut]
-	return name, checkName(name, MaxName) == nil
+	return name, host.CheckName(name, MaxName) == nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"log/slog"
 	"net"
 	"strconv"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/memberlist"
+
+	"github.com/musterhq/muster/gossip/host"
 )
 
 // leaveTimeout is how long Leave takes at most, and so how long it can hold up Close.
@@ -101,7 +102,7 @@ func open(ctx context.Context, cfg Config) (*Pool, error) {
 	p.done = p.life.Done()
 	p.meta.Store(&meta)
 	p.roster = newRoster(p.id, p.events)
-	ml.Logger = log.New(&logWriter{logger: p.log}, "", 0)
+	ml.Logger = host.Lines(p.log)
 	network := cfg.Transport
 	if network == nil {
 		s, err := listen(ctx, &cfg, ml.Logger)

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/musterhq/muster/gossip/host"
 )
 
 const (
@@ -123,7 +125,7 @@ func (p *Pool) rejoinSeeds(ctx context.Context, seeds map[string]*seedState) {
 
 // peek is the seed's addresses now. When the lookup fails those of the last time have to do.
 func (p *Pool) peek(ctx context.Context, seed string, st *seedState) []string {
-	if addrs, err := resolve(ctx, resolverOf(&p.cfg), seed); err == nil {
+	if addrs, err := host.Resolve(ctx, p.cfg.Resolver, seed); err == nil {
 		st.addrs = addrs
 	}
 	return st.addrs

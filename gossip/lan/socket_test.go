@@ -3,8 +3,6 @@ package lan
 import (
 	"context"
 	"errors"
-	"io"
-	"log"
 	"net"
 	"net/netip"
 	"slices"
@@ -12,8 +10,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/hashicorp/memberlist"
 )
 
 func TestRealSocketsJoinTalkLeaveAndRestart(t *testing.T) {
@@ -187,27 +183,6 @@ func TestOwnAddressIsPassedOver(t *testing.T) {
 	}
 	if s := d.Stats(); s.StreamsOpened != 0 {
 		t.Errorf("opened %d streams", s.StreamsOpened)
-	}
-}
-
-func TestDialEndsWhenTheSocketsAreShutDown(t *testing.T) {
-	cfg := Config{Bind: "127.0.0.1:0"}
-	s, err := listen(context.Background(), &cfg, log.New(io.Discard, "", 0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = other.Close() }()
-	if err := s.Shutdown(); err != nil {
-		t.Fatal(err)
-	}
-	to := memberlist.Address{Addr: other.Addr().String()}
-	if c, err := s.DialAddressTimeout(to, time.Minute); err == nil {
-		_ = c.Close()
-		t.Error("it dials after shutdown")
 	}
 }
 

@@ -2,12 +2,11 @@ package lan
 
 import (
 	"bytes"
-	"log/slog"
-	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/musterhq/muster/gossip/host"
 )
 
 func drawName(t *rapid.T, label string, limit int) string {
@@ -90,7 +89,7 @@ func FuzzFrame(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if checkName(from, MaxName) != nil || len(msg) > len(b) {
+		if host.CheckName(from, MaxName) != nil || len(msg) > len(b) {
 			t.Fatalf("accepted %q with %d bytes", from, len(msg))
 		}
 		if again := appendFrame(nil, kind, from, msg); !bytes.Equal(again, b) {
@@ -124,48 +123,4 @@ func FuzzCard(f *testing.F) {
 			t.Fatalf("%+v became %+v, %v", c, d, err)
 		}
 	})
-}
-
-func TestLinesOfMemberlistBecomeRecords(t *testing.T) {
-	for _, c := range []struct {
-		line  string
-		level slog.Level
-		text  string
-	}{
-		{"[WARN] memberlist: Refuting a dead message (from: b)\n", slog.LevelWarn, "Refuting a dead message (from: b)"},
-		{"[ERR] memberlist: x", slog.LevelWarn, "x"},
-		{"[INFO] memberlist: x", slog.LevelInfo, "x"},
-		{"[DEBUG] memberlist: x", slog.LevelDebug, "x"},
-		{"no level", slog.LevelInfo, "no level"},
-		{"[ODD] x", slog.LevelInfo, "[ODD] x"},
-		{"", slog.LevelInfo, ""},
-	} {
-		if level, text := parseLine([]byte(c.line)); level != c.level || text != c.text {
-			t.Errorf("%q: %v %q", c.line, level, text)
-		}
-	}
-}
-
-func TestLogIsRateLimitedAndSaysWhatItKeptBack(t *testing.T) {
-	w := &logWriter{}
-	now := time.Unix(1000, 0)
-	passed := 0
-	for range 100 {
-		if _, ok := w.admit(now); ok {
-			passed++
-		}
-	}
-	if passed != logRate {
-		t.Errorf("%d lines passed in a second, want %d", passed, logRate)
-	}
-	if suppressed, ok := w.admit(now.Add(time.Second)); !ok || suppressed != 100-logRate {
-		t.Errorf("after a second: %v, %d suppressed", ok, suppressed)
-	}
-	var out strings.Builder
-	w = &logWriter{logger: slog.New(slog.NewTextHandler(&out, nil))}
-	_, _ = w.Write([]byte("[DEBUG] memberlist: quiet"))
-	_, _ = w.Write([]byte("[WARN] memberlist: loud"))
-	if got := out.String(); strings.Contains(got, "quiet") || !strings.Contains(got, "msg=memberlist line=loud") {
-		t.Errorf("logged %q", got)
-	}
 }

@@ -1,4 +1,4 @@
-package lan
+package host
 
 import (
 	"context"
@@ -9,8 +9,13 @@ import (
 	"strconv"
 )
 
-// splitHostPort takes "host:port" apart; the error names the value.
-func splitHostPort(s string) (host string, port int, err error) {
+// Resolver is the part of net.Resolver that is used.
+type Resolver interface {
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+}
+
+// SplitHostPort takes "host:port" apart; the error names the value.
+func SplitHostPort(s string) (host string, port int, err error) {
 	host, text, err := net.SplitHostPort(s)
 	if err != nil {
 		return "", 0, fmt.Errorf("%q is not host:port", s)
@@ -22,7 +27,8 @@ func splitHostPort(s string) (host string, port int, err error) {
 	return host, int(n), nil
 }
 
-func parseAdvertise(s string) (netip.AddrPort, error) {
+// ParseAdvertise reads an "ip:port" that others are told; the error is the end of a sentence about Advertise.
+func ParseAdvertise(s string) (netip.AddrPort, error) {
 	a, err := netip.ParseAddrPort(s)
 	if err != nil {
 		return netip.AddrPort{}, fmt.Errorf("%q is not ip:port", s)
@@ -33,9 +39,9 @@ func parseAdvertise(s string) (netip.AddrPort, error) {
 	return a, nil
 }
 
-// resolve gives every address of a "host:port", looking the name up anew.
-func resolve(ctx context.Context, r Resolver, seed string) ([]string, error) {
-	host, port, err := splitHostPort(seed)
+// Resolve gives every address of a "host:port", looking the name up anew. Nil for r is net.DefaultResolver.
+func Resolve(ctx context.Context, r Resolver, seed string) ([]string, error) {
+	host, port, err := SplitHostPort(seed)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +51,7 @@ func resolve(ctx context.Context, r Resolver, seed string) ([]string, error) {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return []string{netip.AddrPortFrom(ip.Unmap(), uint16(port)).String()}, nil
 	}
-	ips, err := r.LookupNetIP(ctx, "ip", host)
+	ips, err := lookup(ctx, r, host)
 	if err != nil {
 		// The resolver's error names the host, and the server if one was asked.
 		return nil, err
@@ -68,7 +74,7 @@ func bindIP(ctx context.Context, r Resolver, host string) (netip.Addr, error) {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return ip.Unmap(), nil
 	}
-	ips, err := r.LookupNetIP(ctx, "ip", host)
+	ips, err := lookup(ctx, r, host)
 	if err != nil {
 		return netip.Addr{}, err
 	}
@@ -76,4 +82,11 @@ func bindIP(ctx context.Context, r Resolver, host string) (netip.Addr, error) {
 		return netip.Addr{}, errors.New("the name has no address")
 	}
 	return ips[0].Unmap(), nil
+}
+
+func lookup(ctx context.Context, r Resolver, name string) ([]netip.Addr, error) {
+	if r == nil {
+		r = net.DefaultResolver
+	}
+	return r.LookupNetIP(ctx, "ip", name)
 }

@@ -1,8 +1,9 @@
-package lan
+package host
 
 import (
 	"bytes"
 	"context"
+	"log"
 	"log/slog"
 	"sync"
 	"time"
@@ -11,9 +12,9 @@ import (
 // logRate is how many of memberlist's lines pass in a second. A cut makes it write several for each member and probe.
 const logRate = 10
 
-// logWriter turns memberlist's lines into slog records: one constant message, the line as an attribute. What memberlist
+// lines turns a library's lines into slog records: one constant message, the line as an attribute. What the library
 // calls an error it deals with by itself, so it is a warning here.
-type logWriter struct {
+type lines struct {
 	logger *slog.Logger
 
 	mu         sync.Mutex
@@ -22,9 +23,13 @@ type logWriter struct {
 	suppressed int
 }
 
+// Lines is the logger that memberlist and Serf are given. At most 10 of its lines pass in a second, and the next one says
+// how many did not.
+func Lines(to *slog.Logger) *log.Logger { return log.New(&lines{logger: to}, "", 0) }
+
 // Write takes one line, such as "[WARN] memberlist: Refuting a suspect message (from: b)".
-func (w *logWriter) Write(line []byte) (int, error) {
-	level, text := parseLine(line)
+func (w *lines) Write(line []byte) (int, error) {
+	level, library, text := parseLine(line)
 	ctx := context.Background()
 	if !w.logger.Enabled(ctx, level) {
 		return len(line), nil
@@ -34,13 +39,13 @@ func (w *logWriter) Write(line []byte) (int, error) {
 		if suppressed > 0 {
 			attrs = append(attrs, slog.Int("suppressed", suppressed))
 		}
-		w.logger.LogAttrs(ctx, level, "memberlist", attrs...)
+		w.logger.LogAttrs(ctx, level, library, attrs...)
 	}
 	return len(line), nil
 }
 
 // admit reports whether a line may pass, and how many did not since the last that did.
-func (w *logWriter) admit(now time.Time) (suppressed int, ok bool) {
+func (w *lines) admit(now time.Time) (suppressed int, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if now.Sub(w.second) >= time.Second {
@@ -55,13 +60,14 @@ func (w *logWriter) admit(now time.Time) (suppressed int, ok bool) {
 	return suppressed, true
 }
 
-// parseLine takes the level and the name off a line. A line without level is information.
-func parseLine(line []byte) (slog.Level, string) {
+// parseLine takes the level and the name of the library off a line. A line without level is information; one without a
+// name is memberlist's.
+func parseLine(line []byte) (level slog.Level, library, text string) {
 	line = bytes.TrimSpace(line)
-	level := slog.LevelInfo
+	level = slog.LevelInfo
 	if tag, rest, ok := bytes.Cut(line, []byte("] ")); ok && len(tag) > 0 && tag[0] == '[' {
 		switch string(tag[1:]) {
-		case "DEBUG":
+		case "TRACE", "DEBUG":
 			level, line = slog.LevelDebug, rest
 		case "INFO":
 			line = rest
@@ -69,5 +75,8 @@ func parseLine(line []byte) (slog.Level, string) {
 			level, line = slog.LevelWarn, rest
 		}
 	}
-	return level, string(bytes.TrimPrefix(line, []byte("memberlist: ")))
+	if rest, ok := bytes.CutPrefix(line, []byte("serf: ")); ok {
+		return level, "serf", string(rest)
+	}
+	return level, "memberlist", string(bytes.TrimPrefix(line, []byte("memberlist: ")))
 }
