@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/musterhq/muster/gossip/lan"
+	"github.com/musterhq/muster/gossip/wan"
 )
 
 // Members lists the nodes of the data centre, alive and remembered, by zone and name.
@@ -96,6 +97,12 @@ func (n *Node) SetHTTP(addr string) error {
 	self, ok := n.pool.Members().Get(n.cfg.Node)
 	if !ok {
 		return ErrClosed
+	}
+	if gateways := n.gateways.Load(); gateways != nil {
+		err := gateways.SetMeta(wan.Meta{Incarnation: self.Incarnation, HTTP: addr, Version: n.version, LAN: n.pool.Addr()})
+		if err != nil {
+			return err
+		}
 	}
 	return n.pool.SetMeta(lan.Meta{Incarnation: self.Incarnation, HTTP: addr, Version: n.version})
 }

@@ -304,7 +304,7 @@ func (r *Replica) Pending() bool { return len(r.written) > 0 || len(r.out) > 0 }
 // wrote notes a write of this node's own, to be pushed by the next Flush. A node alone has nobody to tell; who comes up
 // later learns it all by a sync.
 func (r *Replica) wrote(rec *catalog.Record) {
-	if len(r.peers.up) > 0 {
+	if len(r.peers.up)+len(r.wan.links) > 0 {
 		r.written = append(r.written, rec)
 	}
 }

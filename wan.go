@@ -2,6 +2,8 @@ package muster
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"net"
 	"path/filepath"
@@ -12,6 +14,9 @@ import (
 	"github.com/musterhq/muster/gossip/spread"
 	"github.com/musterhq/muster/gossip/wan"
 )
+
+// ErrWANBind is a WANBind that cannot be listened on. Nothing has been started.
+var ErrWANBind = errors.New("muster: cannot listen for gateways")
 
 // joinWAN makes the node a gateway, if it is to be one.
 func (n *Node) joinWAN(ctx context.Context, incarnation uint64) (err error) {
@@ -32,6 +37,9 @@ func (n *Node) joinWAN(ctx context.Context, incarnation uint64) (err error) {
 		cfg.SnapshotPath = filepath.Join(n.cfg.DataDir, "wan.snapshot")
 	}
 	gateways, err := wan.Start(ctx, cfg)
+	if errors.Is(err, wan.ErrBind) {
+		return fmt.Errorf("%w: %w", ErrWANBind, err)
+	}
 	if err != nil {
 		return err
 	}

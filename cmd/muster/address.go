@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -36,6 +37,9 @@ func checkAddresses(s settings) error {
 		if err := check("join", a, false); err != nil {
 			return err
 		}
+	}
+	if err := checkWAN(s, check); err != nil {
+		return err
 	}
 	for _, a := range s.http {
 		if err := check("http", a, true); err != nil {
@@ -86,4 +90,28 @@ func reachable(listener, advertised string) string {
 		return net.JoinHostPort(own, port)
 	}
 	return ""
+}
+
+// checkWAN is checkAddresses for those of gateways.
+func checkWAN(s settings, check func(flag, address string, zeroPort bool) error) error {
+	if s.wanBind == "" {
+		if len(s.wanJoin) > 0 || s.wanAdv != "" {
+			return errors.New("--wan-join and --wan-advertise are for gateways: give --wan-bind too")
+		}
+		return nil
+	}
+	if err := check("wan-bind", s.wanBind, true); err != nil {
+		return err
+	}
+	if s.wanAdv != "" {
+		if _, err := netip.ParseAddrPort(s.wanAdv); err != nil {
+			return fmt.Errorf("--wan-advertise %q is not IP:PORT, as in 203.0.113.5:7947", s.wanAdv)
+		}
+	}
+	for _, a := range s.wanJoin {
+		if err := check("wan-join", a, false); err != nil {
+			return err
+		}
+	}
+	return nil
 }

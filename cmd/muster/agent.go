@@ -227,7 +227,14 @@ func (g *agent) stop(ctx context.Context, signals <-chan os.Signal) error {
 // explainStart is why a node has not started, in words that name the flag.
 func (s settings) explainStart(err error) error {
 	if errors.Is(err, muster.ErrInsecure) {
-		return fmt.Errorf("gossip on %s can be read and forged by whoever reaches it: give --encrypt-file, or --insecure if the network can be trusted", s.bind)
+		address := s.bind
+		if s.wanBind != "" && isLoopback(address) {
+			address = s.wanBind
+		}
+		return fmt.Errorf("gossip on %s can be read and forged by whoever reaches it: give --encrypt-file, or --insecure if the network can be trusted", address)
+	}
+	if errors.Is(err, muster.ErrWANBind) {
+		return fmt.Errorf("cannot listen for gateways on %s: %s", s.wanBind, explainListen(err, "--wan-bind"))
 	}
 	if text := err.Error(); strings.Contains(text, "cannot listen") {
 		return fmt.Errorf("cannot listen for gossip on %s: %s", s.bind, explainListen(err, "--bind"))

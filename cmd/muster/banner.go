@@ -21,6 +21,9 @@ func (g *agent) banner() {
 	}
 	g.say("muster agent %s node=%s dc=%s\n", muster.Version(), g.node.Name(), g.node.Datacenter())
 	g.say("gossip  %s\n", g.node.Addr())
+	if wan := g.node.WANAddr(); wan != "" {
+		g.say("wan     %s\n", wan)
+	}
 	for _, u := range urls {
 		g.say("http    %s\n", u)
 	}

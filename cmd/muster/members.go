@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"net/url"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,18 +16,34 @@ type memberList struct {
 }
 
 func (a *app) membersCommand() *cobra.Command {
+	var wan bool
 	cmd := &cobra.Command{
 		Use:   "members",
 		Short: "List the nodes of the data centre, alive and remembered",
-		Args:  arguments(),
+		Long: `List the nodes of the data centre, alive and remembered; with --wan, asked of a
+gateway, the gateways of all data centres, with the estimated round trip to each
+and the gateways that it exchanges records with.`,
+		Args: arguments(),
 	}
+	cmd.Flags().BoolVar(&wan, "wan", false, "the gateways of all data centres")
 	return a.asks(cmd, func(ctx context.Context, r *remote, _ []string) error {
 		var list memberList
-		body, err := r.get(ctx, pathMembers, nil, &list)
+		query := url.Values{}
+		if wan {
+			query.Set("wan", "true")
+		}
+		body, err := r.get(ctx, pathMembers, query, &list)
 		if err != nil {
 			return err
 		}
 		return a.show(body, func(t *table) {
+			if wan {
+				t.row("GATEWAY", "DATACENTER", "ZONE", "STATE", "ADDRESS", "HTTP", "VERSION", "RTT", "LINKS")
+				for _, m := range list.Members {
+					t.row(m.Name, m.Datacenter, m.Zone, m.State, m.Address, m.HTTP, m.Version, m.RTT, strings.Join(m.Links, " "))
+				}
+				return
+			}
 			t.row("NODE", "DATACENTER", "ZONE", "STATE", "ADDRESS", "HTTP", "INCARNATION", "VERSION", "RTT")
 			for _, m := range list.Members {
 				t.row(m.Name, m.Datacenter, m.Zone, m.State, m.Address, m.HTTP, m.Incarnation, m.Version, m.RTT)
