@@ -28,13 +28,20 @@ func (n *Node) joinWAN(ctx context.Context, incarnation uint64) (err error) {
 		Bind: n.cfg.WANBind, Advertise: n.cfg.WANAdvertise, Keys: n.cfg.Keys, TLS: n.cfg.WANTLS,
 		Meta:  wan.Meta{Incarnation: incarnation, HTTP: n.cfg.HTTP, Version: n.version, LAN: n.pool.Addr()},
 		Seeds: n.cfg.WANJoin, Transport: n.cfg.WANTransport, Logger: n.cfg.Logger,
-		Handler: n.receiveWAN, OnEvent: n.gatewayEvent, OnLink: n.linkEvent,
+		Handler: n.receiveWAN, OnEvent: n.gatewayEvent,
 	}
 	if n.cfg.Profile == "local" {
 		cfg.Profile = wan.Local
 	}
 	if n.cfg.DataDir != "" {
 		cfg.SnapshotPath = filepath.Join(n.cfg.DataDir, "wan.snapshot")
+	}
+	started := make(chan struct{})
+	defer close(started)
+	// A link may be up before Start returns, and what is sent over it then must not be lost.
+	cfg.OnLink = func(ev wan.LinkEvent) {
+		<-started
+		n.linkEvent(ev)
 	}
 	gateways, err := wan.Start(ctx, cfg)
 	if errors.Is(err, wan.ErrBind) {

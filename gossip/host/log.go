@@ -39,7 +39,11 @@ func (w *lines) Write(line []byte) (int, error) {
 		if suppressed > 0 {
 			attrs = append(attrs, slog.Int("suppressed", suppressed))
 		}
-		w.logger.LogAttrs(ctx, level, library, attrs...)
+		if library == "serf" {
+			w.logger.LogAttrs(ctx, level, "serf", attrs...)
+		} else {
+			w.logger.LogAttrs(ctx, level, "memberlist", attrs...)
+		}
 	}
 	return len(line), nil
 }

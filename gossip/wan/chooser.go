@@ -136,14 +136,18 @@ func (c *chooser) decidePair(
 		c.silent[dc] = now
 	}
 
+	leaving := !slices.ContainsFunc(mine, func(g gateway) bool { return g.id == c.self })
 	for _, peer := range slices.Sorted(maps.Keys(own)) {
-		mine := ends{c.self, peer}
-		if pair.hi == c.dc {
-			mine = ends{peer, c.self}
+		if leaving {
+			break // Its links end with its leave, and not on the word of tags that may be old.
 		}
-		place := slices.Index(known, mine)
+		this := ends{c.self, peer}
+		if pair.hi == c.dc {
+			this = ends{peer, c.self}
+		}
+		place := slices.Index(known, this)
 		if place < 0 {
-			place = math.MaxInt // The peer is not alive as far as is known, or we are leaving.
+			place = math.MaxInt // The peer is leaving, or not alive as far as is known.
 		}
 		for _, better := range known[:min(place, len(known))] {
 			if wait := up[better].Add(c.settle); wait.After(now) {

@@ -87,7 +87,7 @@ func (i identity) acceptSession(conn net.Conn, limit time.Duration, admit func(p
 		return nil, silent(err)
 	}
 	mine := i.hello(theirs.id())
-	reason := ""
+	var reason string
 	switch {
 	case theirs.kind != helloKind:
 		return nil, fmt.Errorf("%w preface: a refusal comes first", ErrMalformed)

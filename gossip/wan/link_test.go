@@ -1,7 +1,7 @@
 package wan
 
 import (
-	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -21,7 +21,7 @@ func TestEachPairOfDatacentersGetsOneLinkThatKeepsOrderBothWays(t *testing.T) {
 			for i := range 100 {
 				for _, d := range ds {
 					for _, peer := range d.peers() {
-						if err := d.Send(peer, []byte(fmt.Sprint(i))); err != nil {
+						if err := d.Send(peer, []byte(strconv.Itoa(i))); err != nil {
 							t.Fatal(err)
 						}
 					}
@@ -35,7 +35,7 @@ func TestEachPairOfDatacentersGetsOneLinkThatKeepsOrderBothWays(t *testing.T) {
 							return false
 						}
 						for i, m := range got {
-							if m != fmt.Sprint(i) {
+							if m != strconv.Itoa(i) {
 								t.Fatalf("message %d is %s", i, m)
 							}
 						}

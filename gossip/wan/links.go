@@ -118,7 +118,7 @@ func (s *links) close() []*link {
 func (s *links) list() []*link {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []*link
+	all := make([]*link, 0, len(s.all))
 	for _, peer := range slices.Sorted(maps.Keys(s.all)) {
 		all = append(all, s.all[peer])
 	}

@@ -73,6 +73,7 @@ func TestSessionNeedsWhatTheOtherEndHas(t *testing.T) {
 		{"a new key that one end has not yet", identity{ring: ringOf(t, k1)}, identity{ring: ringOf(t, k1, k2)}, nil},
 		{"different keys", identity{ring: ringOf(t, k1)}, identity{ring: ringOf(t, k2)}, ErrKey},
 		{"a first key that the other end lacks", identity{ring: ringOf(t, k3, k1)}, identity{ring: ringOf(t, k1)}, ErrKey},
+		{"a first key of the acceptor's that the dialer lacks", identity{ring: ringOf(t, k1)}, identity{ring: ringOf(t, k3, k1)}, ErrKey},
 		{"a key and none", identity{ring: ringOf(t, k1)}, identity{}, ErrRefused},
 		{"TLS", identity{tls: ca.issue(t)}, identity{tls: ca.issue(t)}, nil},
 		{"TLS and keys", identity{tls: ca.issue(t), ring: ringOf(t, k1)}, identity{tls: ca.issue(t), ring: ringOf(t, k2)}, nil},
@@ -223,5 +224,53 @@ func TestSilentOrTalkativeStrangerIsLetGo(t *testing.T) {
 		if _, err := b.acceptSession(far, 2*time.Second, func(preface) string { return "" }); !errors.Is(err, ErrUnreachable) {
 			t.Errorf("an unfinished record: %v", err)
 		}
+	})
+}
+
+// A gateway says no to streams that no chooser would dial, by name, and is unharmed.
+func TestStreamsThatNobodyChoosesAreRefused(t *testing.T) {
+	bubble(t, wide, func(t *testing.T, n *gossiptest.Network) {
+		_, b := two(t, n, nil)
+		other := n.Transport("other")
+		defer func() { _ = other.Shutdown() }()
+		dial := func(i identity) error {
+			c, err := other.DialTimeout(b.Addr(), time.Second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = c.Close() })
+			_, err = i.dialSession(c, b.ID(), b.Addr(), 5*time.Second)
+			return err
+		}
+		refused := func(i identity, word string) {
+			t.Helper()
+			if err := dial(i); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), word) {
+				t.Errorf("%s: %v, want %q", i.id(), err, word)
+			}
+		}
+		refused(identity{name: "x", datacenter: "b"}, "both are of the data centre b")
+		refused(identity{name: "x", datacenter: "c"}, "b dials to c")
+		refused(identity{name: "x", datacenter: "a", ring: ringOf(t, key(1))}, `links are protected here by none, there by gossip key`)
+		// One that is welcome takes the place of an earlier link of its name, which ends first.
+		for range 2 {
+			if err := dial(identity{name: "g0", datacenter: "a"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		within(t, 30*time.Second, "the true one is back", func() bool { return len(b.linkEvents("a/g0")) >= 7 })
+		down := false
+		for i, kind := range b.linkEvents("a/g0") {
+			if (kind == "down") == (i%2 == 0) {
+				t.Errorf("event %d is %s: a link is up before the one before it is down", i, kind)
+			}
+			down = down || kind == "down"
+		}
+		if !down {
+			t.Error("no link was replaced")
+		}
+		go func() { _ = b.Leave(t.Context()) }()
+		time.Sleep(time.Millisecond)
+		refused(identity{name: "x", datacenter: "a"}, "is leaving")
+		time.Sleep(10 * time.Second)
 	})
 }

@@ -106,7 +106,7 @@ func (p *Pool) gateways(v *View) []gateway {
 }
 
 func (p *Pool) held(v *View, all []*link) []held {
-	var hs []held
+	hs := make([]held, 0, len(all))
 	for _, l := range all {
 		hs = append(hs, held{peer: l.peer, dc: l.dc, life: v.lives[l.peer].serf, since: l.since})
 	}
@@ -185,32 +185,46 @@ func (p *Pool) countRefusal(err error, peer string) {
 // complaintPause is how often streams that became no link are complained about.
 const complaintPause = time.Minute
 
+// repeats is how often the tags are told again, after pauses that double. Gossip reaches members drawn at random, so that
+// of 9 gateways some one does not hear of one change in 30 until an exchange of state up to a minute later (measured), and
+// until then waits for a gateway that has no link any more. The news costs little, and links change rarely.
+const repeats = 2
+
 // tagLoop tells the others which links this gateway holds, until it leaves. The news is rate limited: a link that flaps
 // must not fill everyone's packets. told is what they know already.
 func (p *Pool) tagLoop(told map[string]string) {
+	left, pause := repeats, p.times.announce // The first tags went out with the join, and may have been missed as well.
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
 	for {
+		again := false
 		select {
 		case <-p.retag:
+		case <-timer.C:
+			again = left > 0
 		case <-p.staying.Done():
 			return
 		}
 		tags, err := p.tags()
-		if err != nil {
+		switch {
+		case err != nil:
 			p.log.Warn("tags do not fit", "err", err)
 			continue
-		}
-		if maps.Equal(tags, told) {
+		case !maps.Equal(tags, told):
+			told = maps.Clone(tags) // The other is Serf's from now on.
+			left, pause = repeats, p.times.announce
+		case again:
+			left, pause = left-1, 2*pause
+		default:
 			continue
 		}
-		told = maps.Clone(tags) // The other is Serf's from now on.
 		// The error is only that Serf gave up waiting for the news to be passed on.
 		_ = p.serf.SetTags(tags)
-		pause := time.NewTimer(p.times.announce)
 		select {
-		case <-pause.C:
+		case <-time.After(p.times.announce):
 		case <-p.staying.Done():
-			pause.Stop()
 			return
 		}
+		timer.Reset(pause)
 	}
 }

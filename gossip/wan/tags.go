@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/hashicorp/memberlist"
 
@@ -55,14 +56,11 @@ func (c card) tags(links []string) (map[string]string, error) {
 		return nil, fmt.Errorf("%w: tags need %d bytes more than there are (HTTP has %d, Version %d, LAN %d)",
 			ErrTooLarge, minLinks*markSize-room, len(c.HTTP), len(c.Version), len(c.LAN))
 	}
-	all := ""
-	for _, id := range links {
-		if room -= markSize; room < 0 {
-			break
-		}
-		all += mark(id)
+	var all strings.Builder
+	for _, id := range links[:min(len(links), room/markSize)] {
+		all.WriteString(mark(id))
 	}
-	t["k"] = all
+	t["k"] = all.String()
 	return t, nil
 }
 
