@@ -273,7 +273,7 @@ func (r *Replica) countAbroad(inst *Instance, n int) {
 
 // awayScopes is self-preservation towards data centres that cannot be reached.
 func (r *Replica) awayScopes() []Scope {
-	var out []Scope
+	out := make([]Scope, 0, len(r.wan.away))
 	for _, dc := range slices.Sorted(maps.Keys(r.wan.away)) {
 		n, since := r.wan.abroad[dc], r.wan.away[dc]
 		out = append(out, Scope{

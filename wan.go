@@ -25,7 +25,7 @@ func (n *Node) joinWAN(ctx context.Context, incarnation uint64) (err error) {
 	}
 	cfg := wan.Config{
 		Name: n.cfg.Node, Datacenter: n.cfg.Datacenter, Zone: n.cfg.Zone,
-		Bind: n.cfg.WANBind, Advertise: n.cfg.WANAdvertise, Keys: n.cfg.Keys, TLS: n.cfg.WANTLS,
+		Bind: n.cfg.WANBind, Advertise: n.cfg.WANAdvertise, Keyring: n.pool.Keyring(), TLS: n.cfg.WANTLS,
 		Meta:  wan.Meta{Incarnation: incarnation, HTTP: n.cfg.HTTP, Version: n.version, LAN: n.pool.Addr()},
 		Seeds: n.cfg.WANJoin, Transport: n.cfg.WANTransport, Logger: n.cfg.Logger,
 		Handler: n.receiveWAN, OnEvent: n.gatewayEvent,

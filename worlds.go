@@ -30,7 +30,7 @@ func appendWorld(w *World) []byte {
 	_ = enc.EncodeArrayLen(2 * len(world)) // Writing to a buffer cannot fail.
 	for _, d := range world {
 		_ = enc.EncodeString(d.Datacenter)
-		_ = enc.EncodeUint(uint64(max(d.RTT.Microseconds(), 0))) //nolint:gosec // Not negative.
+		_ = enc.EncodeUint(uint64(max(d.RTT.Microseconds(), 0)))
 	}
 	return buf.Bytes()
 }
@@ -56,7 +56,7 @@ func decodeWorld(b []byte) (w World, err error) {
 		if err != nil || micros > math.MaxInt64/1000 {
 			return World{}, fmt.Errorf("%w: a round trip of %d us", errWorld, micros)
 		}
-		world = append(world, Distance{name, time.Duration(micros) * time.Microsecond}) //nolint:gosec // Bounded above.
+		world = append(world, Distance{name, time.Duration(micros) * time.Microsecond})
 	}
 	if r.Len() > 0 {
 		return World{}, fmt.Errorf("%w: %d bytes too many", errWorld, r.Len())

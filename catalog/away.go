@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"maps"
-	"slices"
 	"time"
 )
 
@@ -44,16 +43,4 @@ func (c *Catalog) Renew(at Moment, key ServiceKey, datacenter string) int {
 	}
 	c.publish()
 	return len(instances)
-}
-
-// Datacenters is those that have instances in a service, sorted, without the one that is given.
-func (v *View) Datacenters(but string) []string {
-	var found []string
-	for inst := range v.All() {
-		if dc := inst.Datacenter; dc != but && !slices.Contains(found, dc) {
-			found = append(found, dc)
-		}
-	}
-	slices.Sort(found)
-	return found
 }

@@ -457,6 +457,52 @@ func TestACriticalCheckIsAStatus(t *testing.T) {
 	expect("the critical check is gone", StatusUp, CheckPassing)
 }
 
+// Instances of a data centre that cannot be reached are shown as preserved since then, those that come later too, and as
+// they were when it can be reached again. The state hash knows nothing of it.
+func TestInstancesOfADatacenterThatIsAwayArePreserved(t *testing.T) {
+	c := newCatalog("a")
+	add := func(id, dc string) {
+		i := testInstance("s", id, 1)
+		i.Datacenter = dc
+		c.Register(moment(0), i)
+	}
+	add("1", "dc1")
+	add("2", "dc2")
+	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	hash, before := c.Hash(), c.Lookup(DefaultNamespace, "s")
+	c.SetAway("dc2", since)
+	if n := c.Renew(moment(0), before.key, "dc2"); n != 2 {
+		t.Errorf("looked at %d instances", n)
+	}
+	select {
+	case <-before.Changed():
+	default:
+		t.Error("who waits for the service was not woken")
+	}
+	add("3", "dc2")
+	c.SetOverride(moment(0), Key{DefaultNamespace, "s", "2"}, Override{Status: StatusDown})
+	expect := func(when string, preserved ...bool) {
+		t.Helper()
+		for n, inst := range c.Lookup(DefaultNamespace, "s").Instances() {
+			if inst.Preserved != preserved[n] || inst.Preserved != inst.LastRenewal.Equal(since) {
+				t.Errorf("%s: %s of %s: preserved %v since %v", when, inst.ID, inst.Datacenter, inst.Preserved, inst.LastRenewal)
+			}
+		}
+	}
+	expect("away", false, true, true)
+	c.SetAway("dc2", time.Time{})
+	c.Renew(moment(0), before.key, "dc2")
+	expect("back", false, false, false)
+	c.Delete(moment(0), Key{DefaultNamespace, "s", "3"}, KindRegistration, Deregistered)
+	c.Delete(moment(0), Key{DefaultNamespace, "s", "2"}, KindOverride, Cleared)
+	if c.Hash() != hash {
+		t.Error("the state hash has changed")
+	}
+	if n := c.Renew(moment(0), ServiceKey{"no", "such"}, "dc2"); n != 0 {
+		t.Errorf("looked at %d instances of nothing", n)
+	}
+}
+
 func TestOutputsTogetherStayBelowTheBoundOfARecord(t *testing.T) {
 	c := newCatalog("a")
 	key := c.Register(moment(0), testInstance("s", "1", 1)).Key

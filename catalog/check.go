@@ -141,8 +141,9 @@ const (
 	MaxCheckIDBytes      = MaxNameBytes + 16
 )
 
-// completeChecks fills what a client may leave out of its checks.
+// completeChecks fills what a client may leave out of its checks. The list that was given stays as it is.
 func (i *Instance) completeChecks() {
+	i.Checks = slices.Clone(i.Checks)
 	for n := range i.Checks {
 		c := &i.Checks[n]
 		if c.ID == "" {

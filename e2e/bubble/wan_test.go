@@ -13,17 +13,17 @@ func TestEveryDatacenterFindsWhatAnyHas(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 3, 3, 1)
-		lease := w.register("dc1/n3", "payments", "a")
-		took := w.until(time.Second, w.has("payments", "a"))
-		w.register("dc3/n1", "payments", "b") // It is alone there.
-		took = max(took, w.until(time.Second, w.has("payments", "a", "b")))
+		lease := w.register("dc1/n3", "a")
+		took := w.until(time.Second, w.has("a"))
+		w.register("dc3/n1", "b") // It is alone there.
+		took = max(took, w.until(time.Second, w.has("a", "b")))
 		if took > oneWay+20*time.Millisecond {
 			t.Errorf("everywhere after %v, %v one way", took, oneWay)
 		}
 		if err := lease.Deregister(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		w.until(time.Second, w.has("payments", "b"))
+		w.until(time.Second, w.has("b"))
 		w.until(time.Second, w.unequal)
 		for id, n := range w.live {
 			if far := n.Distances(); len(far) != 2 {
@@ -45,10 +45,10 @@ func TestTwoDatacentersWithoutALinkConvergeByTheThird(t *testing.T) {
 			for step := range 20 { // Before, while and after the cut is noticed.
 				id := pair[step%2]
 				ids = append(ids, pair[0]+pair[1]+string(rune('a'+step)))
-				w.register(id+"/n3", "payments", ids[len(ids)-1])
+				w.register(id+"/n3", ids[len(ids)-1])
 				time.Sleep(3 * time.Second)
 			}
-			took := w.until(10*time.Second, w.has("payments", ids...))
+			took := w.until(10*time.Second, w.has(ids...))
 			w.until(10*time.Second, w.unequal)
 			if took > 5*time.Second {
 				t.Errorf("%v: the latest took %v", pair, took)
@@ -70,11 +70,11 @@ func TestADatacenterCutOffForADayComesBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 2, 1, 2)
-		gone1 := w.register("dc1/n2", "payments", "1-gone")
-		w.register("dc1/n2", "payments", "1-stays")
-		gone3 := w.register("dc3/n1", "payments", "3-gone")
-		w.register("dc3/n2", "payments", "3-stays")
-		w.until(time.Second, w.has("payments", "1-gone", "1-stays", "3-gone", "3-stays"))
+		gone1 := w.register("dc1/n2", "1-gone")
+		w.register("dc1/n2", "1-stays")
+		gone3 := w.register("dc3/n1", "3-gone")
+		w.register("dc3/n2", "3-stays")
+		w.until(time.Second, w.has("1-gone", "1-stays", "3-gone", "3-stays"))
 		w.cut("dc3", "dc1")
 		w.cut("dc3", "dc2")
 		w.until(time.Minute, w.away("dc3", "dc1"))
@@ -93,8 +93,8 @@ func TestADatacenterCutOffForADayComesBack(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		w.register("dc2/n1", "payments", "2-new")
-		w.register("dc3/n1", "payments", "3-new")
+		w.register("dc2/n1", "2-new")
+		w.register("dc3/n1", "3-new")
 		time.Sleep(20 * time.Hour)
 		for id, n := range w.live {
 			if n.Info().Catalog.Tombstones > 0 {
@@ -102,7 +102,7 @@ func TestADatacenterCutOffForADayComesBack(t *testing.T) {
 			}
 		}
 		w.wide.Heal()
-		took := w.until(time.Minute, w.has("payments", "1-stays", "2-new", "3-new", "3-stays"))
+		took := w.until(time.Minute, w.has("1-stays", "2-new", "3-new", "3-stays"))
 		equal := w.until(10*time.Second, w.unequal)
 		t.Logf("%v after the heal all have what lives; equal after another %v", took, equal)
 		for _, dc := range []string{"dc1", "dc2", "dc3"} {
@@ -124,22 +124,22 @@ func TestADatacenterWithoutGatewaysGoesOnAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 4, 2)
-		w.register("dc1/n3", "payments", "1")
-		w.register("dc2/n2", "payments", "2")
-		w.until(time.Second, w.has("payments", "1", "2"))
+		w.register("dc1/n3", "1")
+		w.register("dc2/n2", "2")
+		w.until(time.Second, w.has("1", "2"))
 		w.kill("dc1/n1")
 		w.kill("dc1/n2")
 		w.until(2*time.Minute, w.away("dc1", "dc2"))
 		w.until(2*time.Minute, w.away("dc2", "dc1"))
-		w.register("dc1/n4", "payments", "3")
-		w.register("dc2/n1", "payments", "4")
-		if p := w.has("payments", "1", "2", "3", "4")(); p == "" {
+		w.register("dc1/n4", "3")
+		w.register("dc2/n1", "4")
+		if p := w.has("1", "2", "3", "4")(); p == "" {
 			t.Fatal("nothing was cut")
 		}
 		w.seed["dc1"] = w.live["dc1/n3"].Addr()
 		w.seed[""] = w.live["dc2/n1"].WANAddr()
 		w.start("dc1/n1", true)
-		took := w.until(time.Minute, w.has("payments", "1", "2", "3", "4"))
+		took := w.until(time.Minute, w.has("1", "2", "3", "4"))
 		w.until(10*time.Second, w.unequal)
 		w.until(time.Minute, w.away("dc1"))
 		w.until(time.Minute, w.away("dc2"))
@@ -161,9 +161,9 @@ func TestAnotherGatewayTakesTheLinkOver(t *testing.T) {
 			}
 		}
 		w.kill(holder)
-		w.register("dc1/n3", "payments", "a")
-		w.register("dc2/n1", "payments", "b")
-		t.Logf("the link was taken over %v after the death of %s", w.until(30*time.Second, w.has("payments", "a", "b")), holder)
+		w.register("dc1/n3", "a")
+		w.register("dc2/n1", "b")
+		t.Logf("the link was taken over %v after the death of %s", w.until(30*time.Second, w.has("a", "b")), holder)
 		if p := w.away("dc1")() + w.away("dc2")(); p != "" {
 			t.Error(p)
 		}

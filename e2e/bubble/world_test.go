@@ -90,10 +90,10 @@ func (w *world) kill(id string) {
 	delete(w.live, id)
 }
 
-// register registers an instance that lives in the process of a node.
-func (w *world) register(id, service, instance string) *muster.Lease {
+// register registers an instance of payments that lives in the process of a node.
+func (w *world) register(id, instance string) *muster.Lease {
 	w.t.Helper()
-	l, err := w.live[id].Register(w.t.Context(), muster.Instance{Service: service, ID: instance, Address: "10.0.0.1", Port: 80})
+	l, err := w.live[id].Register(w.t.Context(), muster.Instance{Service: "payments", ID: instance, Address: "10.0.0.1", Port: 80})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -168,16 +168,16 @@ func (w *world) unequal() string {
 	return ""
 }
 
-// has says which node does not list exactly these instances of a service, of all data centres.
-func (w *world) has(service string, ids ...string) func() string {
+// has says which node does not list exactly these instances of payments, of all data centres.
+func (w *world) has(ids ...string) func() string {
 	return func() string {
 		for id, n := range w.live {
 			var got []string
-			for _, inst := range n.Lookup(service).Instances() {
+			for _, inst := range n.Lookup("payments").Instances() {
 				got = append(got, inst.ID)
 			}
 			if !slices.Equal(got, ids) {
-				return fmt.Sprintf("%s lists %q of %s, want %q", id, got, service, ids)
+				return fmt.Sprintf("%s lists %q, want %q", id, got, ids)
 			}
 		}
 		return ""
