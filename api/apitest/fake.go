@@ -18,18 +18,18 @@ var Start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // Fake is a node without peers: "n1" of data centre "dc1", zone "a", ready. The zero Fake is not usable: see New.
 type Fake struct {
-	mu        sync.Mutex // guards writes to the catalog, and all below
-	catalog   *catalog.Catalog
-	at        catalog.Moment
-	renewals  map[muster.Key]time.Time
-	ready     bool
-	reason    string
-	members   []muster.Member
-	distances []muster.Distance
-	kept      muster.SelfPreservation
-	events    []muster.NodeEvent
-	happened  chan struct{} // closed and replaced when an event is added
-	fault     error
+	mu       sync.Mutex // guards writes to the catalog, and all below
+	catalog  *catalog.Catalog
+	at       catalog.Moment
+	renewals map[muster.Key]time.Time
+	ready    bool
+	reason   string
+	members  []muster.Member
+	away     []muster.Distance
+	kept     muster.SelfPreservation
+	events   []muster.NodeEvent
+	happened chan struct{} // closed and replaced when an event is added
+	fault    error
 }
 
 // New makes a node with an empty registry.
@@ -78,6 +78,13 @@ func (f *Fake) AddMember(m muster.Member) {
 	f.members = append(f.members, m)
 }
 
+// SetDistances says how far away other data centres are.
+func (f *Fake) SetDistances(away ...muster.Distance) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.away = away
+}
+
 // SetSelfPreservation says what is kept, and why.
 func (f *Fake) SetSelfPreservation(s muster.SelfPreservation) {
 	f.mu.Lock()
@@ -112,8 +119,12 @@ func (f *Fake) Learn(datacenter string, inst muster.Instance) error {
 func (f *Fake) Preserve(key muster.Key) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	home := "dc1/n1"
+	if inst, _ := f.catalog.Get(key); inst != nil {
+		home = inst.Home
+	}
 	f.catalog.SetLease(f.at, key, catalog.Lease{
-		Home: "dc1/n1", Status: muster.StatusUp, Preserved: true, LastRenewal: f.renewals[key],
+		Home: home, Status: muster.StatusUp, Preserved: true, LastRenewal: f.renewals[key],
 	})
 }
 
@@ -167,14 +178,7 @@ func (f *Fake) Gateways() []muster.Member { return nil }
 func (f *Fake) Distances() []muster.Distance {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.distances
-}
-
-// SetDistances says how far other data centres are.
-func (f *Fake) SetDistances(far ...muster.Distance) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.distances = far
+	return slices.Clone(f.away)
 }
 
 // ForceLeave forgets a member that has failed.

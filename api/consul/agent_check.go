@@ -66,11 +66,11 @@ func (a *API) checkedInstance(id string) (*muster.Instance, error) {
 
 // nodeRecord is this node's instance of the hidden service, or what it will be.
 func (a *API) nodeRecord() *muster.Instance {
-	if inst, _ := a.node.Find(nodesNamespace, nodesService).Instance(a.name); inst != nil {
+	if inst, _ := a.node.Find(nodesNamespace, a.dc).Instance(a.name); inst != nil {
 		return inst
 	}
 	return &muster.Instance{
-		Namespace: nodesNamespace, Service: nodesService, ID: a.name, Address: a.selfAddress(), Permanent: true, Weight: 1,
+		Namespace: nodesNamespace, Service: a.dc, ID: a.name, Address: a.selfAddress(), Permanent: true, Weight: 1,
 		Status: muster.StatusUp, Attributes: map[string]string{attrSource: sourceAgent},
 	}
 }
@@ -85,7 +85,7 @@ func again(inst *muster.Instance) *muster.Instance {
 
 // findCheck is the instance that has a check: of a service, or of a node, this one first.
 func (a *API) findCheck(checkID string) *muster.Instance {
-	view := a.node.Find(nodesNamespace, nodesService)
+	view := a.node.Find(nodesNamespace, a.dc)
 	if inst, _ := view.Instance(a.name); inst != nil && hasCheck(inst, checkID) {
 		return inst
 	}

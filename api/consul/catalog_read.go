@@ -53,7 +53,7 @@ func (a *API) catalogServices(c *call) error {
 	if err != nil {
 		return err
 	}
-	nodes := a.latestNodes()
+	nodes := a.nodesIn(c.dc)
 	names := a.serviceNames(c.dc, func(inst *muster.Instance) bool {
 		b := nodes.of(inst)
 		if err != nil || !choice.acceptsNode(b) {
@@ -123,9 +123,9 @@ func (a *API) ourselves(c *call, f form, nodes *nodeSet) (parts [][]byte) {
 }
 
 // lookAtNodes is what a blocking query about nodes looks at.
-func (a *API) lookAtNodes(to **nodeSet) func() state {
+func (a *API) lookAtNodes(dc string, to **nodeSet) func() state {
 	return func() state {
-		*to = a.latestNodes()
+		*to = a.nodesIn(dc)
 		return state{(*to).index, changes{(*to).view.Changed()}}
 	}
 }
@@ -136,16 +136,16 @@ func (a *API) catalogNodes(c *call) error {
 		return err
 	}
 	var nodes *nodeSet
-	if err := a.block(c, recheck, a.lookAtNodes(&nodes)); err != nil {
+	if err := a.block(c, recheck, a.lookAtNodes(c.dc, &nodes)); err != nil {
 		return err
 	}
 	all, choice := make([]*wireNode, 0, len(nodes.sorted)), c.choice()
 	for _, b := range nodes.sorted {
-		if b.Datacenter == c.dc && choice.acceptsNode(b) {
+		if choice.acceptsNode(b) {
 			all = append(all, &b.wireNode)
 		}
 	}
-	if near := c.values.Get("near"); near == "_agent" || near == a.name {
+	if a.isNear(c) {
 		rtts := a.roundTrips()
 		slices.SortStableFunc(all, func(x, y *wireNode) int { return int(rtts.to(x.Node) - rtts.to(y.Node)) })
 	}
@@ -170,7 +170,7 @@ func (a *API) lookAtNode(c *call) (b *nodeBlock, services []*agentService, err e
 		return nil, nil, err
 	}
 	c.meta(s.index)
-	if b = a.latestNodes().byName[c.name]; b == nil || b.Datacenter != c.dc {
+	if b = a.nodesIn(c.dc).byName[c.name]; b == nil {
 		return nil, nil, nil
 	}
 	services = []*agentService{}
@@ -216,24 +216,6 @@ func (a *API) catalogNodeServices(c *call) error {
 	}
 	return c.answer(answer)
 }
-
-// datacenters answers with this one, and those that instances are known of.
-func (a *API) datacenters(c *call) error {
-	return c.answer(append([]string{a.dc}, a.others()...))
-}
-
-// others are the data centres of instances that are not of this one.
-func (a *API) others() (dcs []string) {
-	for inst := range a.everything() {
-		if inst.Datacenter != a.dc && !slices.Contains(dcs, inst.Datacenter) {
-			dcs = append(dcs, inst.Datacenter)
-		}
-	}
-	slices.Sort(dcs)
-	return dcs
-}
-
-func (a *API) knows(dc string) bool { return slices.Contains(a.others(), dc) }
 
 // roundTrips are the latest ones from this node to the others.
 type roundTrips map[string]time.Duration

@@ -72,7 +72,7 @@ func (a *API) catalogRegister(c *call) error {
 
 // registerNode writes what is said of the node itself, if anything is.
 func (a *API) registerNode(c *call, req *registerRequest, checks []*checkDefinition) error {
-	old, _ := a.node.Find(nodesNamespace, nodesService).Instance(req.Node)
+	old, _ := a.node.Find(nodesNamespace, a.dc).Instance(req.Node)
 	block := a.latestNodes().byName[req.Node]
 	isMember := block != nil && block.member
 	checks = slices.DeleteFunc(slices.Clone(checks), func(check *checkDefinition) bool { return check.ServiceID != "" })
@@ -85,7 +85,7 @@ func (a *API) registerNode(c *call, req *registerRequest, checks []*checkDefinit
 		next = again(old)
 	default:
 		next = &muster.Instance{
-			Namespace: nodesNamespace, Service: nodesService, ID: req.Node, Address: req.Address, Permanent: true, Weight: 1,
+			Namespace: nodesNamespace, Service: a.dc, ID: req.Node, Address: req.Address, Permanent: true, Weight: 1,
 			Status: muster.StatusUp, Attributes: map[string]string{attrSource: sourceCatalog},
 		}
 		if isMember {
@@ -250,7 +250,7 @@ func (a *API) catalogDeregister(c *call) error {
 			err = a.remove(c, inst)
 		}
 	case req.CheckID != "":
-		record, _ := a.node.Find(nodesNamespace, nodesService).Instance(req.Node)
+		record, _ := a.node.Find(nodesNamespace, a.dc).Instance(req.Node)
 		if record == nil || !hasCheck(record, req.CheckID) {
 			record = a.ids.findCheck(req.CheckID)
 			if record != nil && !req.at(record) {
@@ -279,7 +279,7 @@ func (a *API) deregisterNode(c *call, name string) error {
 			}
 		}
 	}
-	if record, _ := a.node.Find(nodesNamespace, nodesService).Instance(name); record != nil {
+	if record, _ := a.node.Find(nodesNamespace, a.dc).Instance(name); record != nil {
 		return a.remove(c, record)
 	}
 	return nil

@@ -13,6 +13,7 @@ const (
 	nodeMaintenance    = "_node_maintenance"
 	serviceMaintenance = "_service_maintenance:"
 	serviceStatus      = "_service_status:"
+	servicePreserved   = "_service_preserved:"
 	servicePrefix      = "service:"
 )
 
@@ -45,6 +46,8 @@ func checksOf(inst *muster.Instance, node string, index muster.Index) []wireChec
 	}
 	if c, ok := leaseCheck(inst); ok {
 		add(c)
+	} else if inst.Preserved {
+		add(wireCheck{CheckID: servicePreserved + inst.ID, Name: "Service '" + inst.Service + "' preserved", Status: passing, Output: preserved})
 	}
 	if c, ok := maintenanceCheck(inst, serviceMaintenance+inst.ID, "Service Maintenance Mode"); ok {
 		add(c)
@@ -67,6 +70,9 @@ func registeredCheck(inst *muster.Instance, n int) wireCheck {
 
 func defaultCheckName(service string) string { return "Service '" + service + "' check" }
 
+// preserved is what is said of an instance that is kept though nobody can tell whether it is there.
+const preserved = "(preserved: it is kept because too much has fallen silent at once, or because its data centre cannot be reached)"
+
 // leaseCheck shows a lease, which Consul has no word for, as the TTL check that it is, and the status that the client of another
 // dialect gave as what that check found.
 func leaseCheck(inst *muster.Instance) (wireCheck, bool) {
@@ -85,7 +91,7 @@ func leaseCheck(inst *muster.Instance) (wireCheck, bool) {
 		c.Status, c.Notes = critical, "the instance is "+status.String()
 	}
 	if inst.Preserved {
-		c.Output = "(preserved: the lease has expired, and is kept because too many others have)"
+		c.Output = preserved
 	}
 	return c, true
 }

@@ -30,6 +30,7 @@ type Node interface {
 	Datacenter() string
 	Ready() (ready bool, reason string)
 	Members() []muster.Member
+	Distances() []muster.Distance
 	Info() muster.NodeInfo
 }
 
@@ -71,6 +72,9 @@ type API struct {
 
 	nodesMu sync.Mutex // held to replace latestNodes
 	nodes   atomic.Pointer[nodeSet]
+
+	worldMu sync.Mutex // held to replace latestWorld
+	world   atomic.Pointer[world]
 
 	mu       sync.RWMutex // guards listings
 	listings map[string]*slot

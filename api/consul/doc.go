@@ -27,14 +27,16 @@
 //     Checks told so are not run and never expire; 512 bytes of their output are kept. catalog/deregister of a member
 //     leaves what is registered at it.
 //   - near=_agent, or this node's name, sorts by the latest round trips of the membership; near another node does nothing.
+//   - What is asked of another data centre (dc=) is answered here, from what its instances say, whether it can be reached
+//     or not. A node there is known by what is registered at it; it is taken for alive, and has no address.
 //   - No answer is compressed. Blocking queries of nodes look at the membership once a second.
 //   - There is no key-value store, no session, event, prepared query, intention or mesh, no ACL (tokens are ignored), no
 //     namespace and no partition. Keys are answered 404, lists are empty, and who waits for them waits.
 //
 // Fields. A registration is a permanent instance of the default namespace: the name is the service, Weights.Passing the
 // weight, Meta the metadata. What the catalog has no field for is kept in attributes "consul.*". What is known of nodes
-// beyond the membership, their checks, their maintenance and nodes that are no members, are instances of the service
-// "nodes" in the namespace "consul-nodes", so that every node shows them.
+// beyond the membership, their checks, their maintenance and nodes that are no members, are instances in the
+// namespace "consul-nodes", of a service that is called as the data centre, so that every node shows them.
 //
 // Statuses. What other dialects see of an instance is UP, unless a check is critical, then DOWN; a warning is UP. What is
 // seen here of theirs:
@@ -44,7 +46,8 @@
 //	a lease and checks               the checks; unless it is UP, also _service_status:{id}, critical
 //	override OUT_OF_SERVICE          check _service_maintenance:{id}, critical, with the reason in its notes
 //	any other override but UP        the same where there are checks, else in the check of the lease
-//	preserved                        "(preserved: ...)" in the output of the check of the lease, whose status it leaves
+//	preserved                        "(preserved: ...)" in the output of the check of the lease, whose status it leaves; in
+//	                                 that of a check _service_preserved:{id}, passing, where no lease is shown
 //
 // An override that forces UP hides no critical check. PUT agent/service/maintenance sets and takes back the override
 // OUT_OF_SERVICE, and deregistering takes it back too. agent/check/pass of the check of a lease renews it; warn and fail of it are 500.

@@ -81,11 +81,17 @@ func (a *API) listService(c *call, f form, onlyPassing bool, filter func([]*entr
 // sortNear puts those first that are near to this node, by the latest round trips to theirs, if the client asks for it.
 // What is near to another node is not known.
 func (a *API) sortNear(c *call, all []*entry) {
-	if near := c.values.Get("near"); near != "_agent" && near != a.name {
+	if !a.isNear(c) {
 		return
 	}
 	rtts := a.roundTrips()
 	slices.SortStableFunc(all, func(x, y *entry) int { return cmp.Compare(rtts.to(x.node.Node), rtts.to(y.node.Node)) })
+}
+
+// isNear reports whether a client asks for what is near to this node, in its own data centre.
+func (a *API) isNear(c *call) bool {
+	near := c.values.Get("near")
+	return c.dc == a.dc && (near == "_agent" || near == a.name)
 }
 
 // healthChecks answers with the checks of a service's instances.
@@ -142,7 +148,7 @@ func (a *API) healthNode(c *call) error {
 		return err
 	}
 	checks := []wireCheck{}
-	if b := a.latestNodes().byName[c.name]; b != nil && c.dc == a.dc {
+	if b := a.nodesIn(c.dc).byName[c.name]; b != nil {
 		checks = append(checks, nodeChecks(b, false)...)
 		for inst, index := range a.at(b) {
 			checks = append(checks, checksOf(inst, b.Node, index)...)
@@ -208,7 +214,7 @@ func (a *API) healthState(c *call) error {
 	if at < 0 {
 		return c.send(http.StatusOK, []byte("[]"))
 	}
-	services, nodes, choice := a.node.Services(), a.latestNodes(), c.choice()
+	services, nodes, choice := a.node.Services(), a.nodesIn(c.dc), c.choice()
 	if choice != nil || c.flag("filter") || c.dc != a.dc {
 		return a.answerChecks(c, a.inState(c.name, c.dc, nodes, choice))
 	}
@@ -231,7 +237,7 @@ func (a *API) inState(name, dc string, nodes *nodeSet, choice *choice) []wireChe
 		}
 	}
 	for _, b := range nodes.sorted {
-		if b.Datacenter == dc && choice.acceptsNode(b) {
+		if choice.acceptsNode(b) {
 			add(nodeChecks(b, false))
 		}
 	}

@@ -3,7 +3,6 @@ package consul
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -156,19 +155,6 @@ func (a *API) build(view *muster.View, nodes *nodeSet, old *listing) *listing {
 		l.entries = append(l.entries, newEntry(inst, index, b))
 	}
 	slices.SortStableFunc(l.entries, func(a, b *entry) int { return cmp.Compare(a.node.Node, b.node.Node) })
-	return l
-}
-
-// elsewhere is a service at another data centre, made for one answer.
-func (a *API) elsewhere(service, dc string) *listing {
-	view, nodes := a.node.Find(muster.DefaultNamespace, service), a.latestNodes()
-	l := &listing{view: view, nodes: nodes, index: max(view.Index(), 1)}
-	for inst, index := range view.All() {
-		if inst.Datacenter == dc {
-			l.entries = append(l.entries, newEntry(inst, index, nodes.of(inst)))
-		}
-	}
-	slices.SortStableFunc(l.entries, func(a, b *entry) int { return strings.Compare(a.node.Node, b.node.Node) })
 	return l
 }
 

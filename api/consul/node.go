@@ -15,11 +15,9 @@ import (
 
 // What is known of nodes, beyond that they are members, is kept in the catalog as instances of a hidden service, each
 // with its node's name for its id: the checks and the maintenance of a node, and the nodes that were registered in
-// the catalog and are no members. One service, so that there is one view to wait for.
-const (
-	nodesNamespace = "consul-nodes"
-	nodesService   = "nodes"
-)
+// the catalog and are no members. The service is called as the data centre: there is one view to wait for, and nodes of
+// several data centres may have one name.
+const nodesNamespace = "consul-nodes"
 
 // nodeBlock is a node as of one moment. Immutable.
 type nodeBlock struct {
@@ -47,7 +45,7 @@ const membersAge = 250 * time.Millisecond
 
 // latestNodes is every node as it is now.
 func (a *API) latestNodes() *nodeSet {
-	view := a.node.Find(nodesNamespace, nodesService)
+	view := a.node.Find(nodesNamespace, a.dc)
 	if s := a.nodes.Load(); s != nil && s.view == view && time.Since(s.read) < membersAge {
 		return s
 	}

@@ -43,27 +43,6 @@ func TestAFailedMemberIsCriticalAndItsInstancesAreNot(t *testing.T) {
 	}
 }
 
-// Instances of another data centre are found there and nowhere else.
-func TestAnotherDatacenterIsAskedForByName(t *testing.T) {
-	t.Parallel()
-	node := apitest.New()
-	api := New(node, Config{})
-	if err := node.Learn("dc2", muster.Instance{Service: "s", ID: "i", Address: "10.1.1.1", Port: 1}); err != nil {
-		t.Fatal(err)
-	}
-	for path, want := range map[string]int{
-		"/v1/health/service/s": 0, "/v1/health/service/s?dc=dc2": 1, "/v1/catalog/service/s": 0, "/v1/catalog/service/s?datacenter=dc2&dc=dc1": 1,
-		"/v1/health/checks/s": 0, "/v1/health/checks/s?dc=dc2": 1, "/v1/health/state/any": 1, "/v1/health/state/any?dc=dc2": 1,
-	} {
-		if all := read[[]any](t, api, path); len(all) != want {
-			t.Errorf("%s: %v, want %d", path, all, want)
-		}
-	}
-	if dcs := read[[]string](t, api, "/v1/catalog/datacenters"); strings.Join(dcs, " ") != "dc1 dc2" {
-		t.Errorf("data centres %v", dcs)
-	}
-}
-
 // near puts this node first, then those that answer soonest.
 func TestNearSortsByRoundTrips(t *testing.T) {
 	t.Parallel()

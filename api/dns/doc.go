@@ -3,7 +3,7 @@
 //	web.service.muster             A, AAAA, SRV, TXT: the healthy instances of a service
 //	v2.web.service.muster          those with a tag
 //	_web._tcp.service.muster       RFC 2782; _tcp is any instance, every other second label is a tag
-//	web.service.dc1.muster         of a data centre by name; .service.dc1.dc.muster means the same
+//	web.service.dc2.muster         of a data centre by name; .service.dc2.dc.muster means the same
 //	n1.node.muster                 A, AAAA, TXT: a node
 //	0a000005.addr.dc1.muster       A or AAAA: the address that is written there, 8 or 32 hexadecimal digits
 //	muster                         SOA, NS
@@ -24,9 +24,13 @@
 // given back. A service whose name has dots is found by its labels, the longest name first: a.b.service is an instance of
 // "a.b", or, if there is none, one of "b" with the tag "a".
 //
-// Guarantees. Only instances that are UP are in an answer, those that self-preservation keeps included, of the node's own
-// data centre and of the default namespace. Any service without such instances, any unknown tag, node and data centre
-// is NXDOMAIN with SOA. A node that is not ready answers SERVFAIL, never an empty answer. Domains of others are REFUSED:
+// Data centres. A name that says none is of the node's own. Those of other ones are answered at once from what this node
+// holds, whether they can be reached or not. A data centre is known if it has instances or the gateways know of it; its
+// name may have dots, and of several that fit the longest counts. Nodes have names in their own data centre alone.
+//
+// Guarantees. Only instances that are UP are in an answer, those that self-preservation keeps included, of one data centre
+// and of the default namespace. Any service without such instances, any unknown tag, node and data centre is NXDOMAIN with
+// SOA. A node that is not ready answers SERVFAIL, never an empty answer. Domains of others are REFUSED:
 // there is no recursion. No packet makes it panic, and no answer is larger than the client said it takes.
 //
 // Not guaranteed. Two nodes may answer differently while a write travels. Nothing is signed. Which records are in an answer

@@ -120,6 +120,12 @@ func happen(t *testing.T, node *apitest.Fake, words []string) {
 		}
 	case "preserve":
 		node.Preserve(muster.Key{Namespace: "default", Service: words[1], ID: words[2]})
+	case "gateways": // the data centres that they know of
+		var away []muster.Distance
+		for _, dc := range words[1:] {
+			away = append(away, muster.Distance{Datacenter: dc, RTT: time.Millisecond})
+		}
+		node.SetDistances(away...)
 	case "member":
 		node.AddMember(muster.Member{Name: words[1], Datacenter: "dc1", State: words[2], Address: words[3], Version: "test"})
 	case "many": // service, how many

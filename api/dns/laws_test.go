@@ -34,11 +34,17 @@ func TestEveryAnswerIsValidAndNoLargerThanTheClientTakes(t *testing.T) {
 				Tags: rapid.SliceOfN(tag, 0, 2).Draw(t, "tags"), Status: rapid.SampledFrom([]muster.Status{muster.StatusUp, muster.StatusUp, muster.StatusDown}).Draw(t, "status"),
 				Metadata: rapid.MapOfN(rapid.StringMatching(`[a-z"\\;]{1,9}`), rapid.StringN(0, 300, 1000), 0, 3).Draw(t, "metadata"),
 			}
-			_, _, _ = node.Put(t.Context(), inst) // Some cannot be registered.
+			// Some cannot be registered.
+			if dc := rapid.SampledFrom([]string{"", "", "dc2", "a.b", `x\y`, "ünï", "..", strings.Repeat("d", 64)}).Draw(t, "dc"); dc != "" {
+				_ = node.Learn(dc, inst)
+			} else {
+				_, _, _ = node.Put(t.Context(), inst)
+			}
 		}
 		r := newTestResponder(node, Config{PlainAnswers: rapid.IntRange(-1, 8).Draw(t, "plain"), TTL: time.Second})
 		name := rapid.SampledFrom([]string{
 			"web.service.", "WEB.service.dc1.", "a.b.service.", "x.y.web.service.", "_web._tcp.", "_web._v1.service.", "n1.node.",
+			"web.service.dc2.", "web.service.a.b.dc.", "_web._tcp.dc2.", `web.service.x\\y.`, "b.", "web.service..",
 			"0a000001.addr.", "", "service.", `o\\dd.service.`, `sp\032ace.service.`, `\001.service.`, "_x._tcp.", "..", "ns.",
 		}).Draw(t, "name") + rapid.SampledFrom([]string{"muster.", "Consul.", "example."}).Draw(t, "domain")
 		qtype := rapid.SampledFrom([]uint16{

@@ -49,8 +49,8 @@ func (l *lookup) header(rrtype uint16) dns.RR_Header {
 	return dns.RR_Header{Name: l.qname, Rrtype: rrtype, Class: dns.ClassINET, Ttl: l.r.ttl}
 }
 
-// suffix is what names end with that are given for others to ask for.
-func (l *lookup) suffix() string { return l.r.node.Datacenter() + "." + l.name.domain + "." }
+// suffix is what names of a data centre end with that are given for others to ask for.
+func (l *lookup) suffix(dc string) string { return dc + "." + l.name.domain + "." }
 
 // wants reports whether the question asks for that type. Of ANY only the addresses are given.
 func (l *lookup) wants(rrtype uint16) bool { return l.qtype == rrtype }
@@ -129,7 +129,7 @@ func (l *lookup) nameservers() (records []dns.RR) {
 		if len(records) == nameserversMax {
 			break
 		}
-		target := escape(m.Name) + ".node." + l.suffix()
+		target := escape(m.Name) + ".node." + l.suffix(m.Datacenter)
 		ip, ok := memberIP(m)
 		if _, valid := dns.IsDomainName(target); !ok || !valid {
 			continue

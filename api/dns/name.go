@@ -30,13 +30,14 @@ type name struct {
 	kind   kind
 	domain string   // one of domains
 	labels []string // in front of the word for the kind
+	dcs    []string // the data centre whose instances are meant, in each spelling that it has
 }
 
-// locate takes a name apart. dc are the labels of the own data centre: names of another are nobody's, but for those of
-// addresses, which are the same in all.
-func locate(qname string, dc []string) name {
+// locate takes a name apart. Names that say no data centre are of this one. Only this one's nodes have names; those of
+// addresses are the same in every data centre, whether anyone knows of it or not.
+func locate(qname string, in *datacenters) name {
 	labels := labelsOf(qname)
-	n := name{kind: nothing}
+	n := name{kind: nothing, dcs: in.here.spellings}
 	for _, d := range domains {
 		if len(labels) > 0 && labels[len(labels)-1] == d {
 			n.domain = d
@@ -53,26 +54,43 @@ func locate(qname string, dc []string) name {
 	case len(rest) == 1 && rest[0] == "ns":
 		n.kind = nameserver
 		return n
-	}
-	if n.word(rest) {
+	case n.word(rest):
 		return n
-	}
-	if len(rest) > 1 && rest[len(rest)-2] == "addr" {
+	case len(rest) > 1 && rest[len(rest)-2] == "addr":
 		n.kind, n.labels = address, rest[:len(rest)-2]
 		return n.settled()
+	case underscored(rest[len(rest)-1]): // For RFC 2782 the word may be absent.
+		n.kind, n.labels = rfc2782, rest
+		return n.settled()
 	}
-	own, ours := cutSuffix(rest, dc)
-	if last := len(rest) - 1; !ours && rest[last] == "dc" { // service.dc1.dc is what service.dc1 is.
-		if own, ours = cutSuffix(rest[:last], dc); !ours && last > 0 {
-			return n
+	return n.within(rest, in)
+}
+
+// within is the name with labels that end with a data centre. service.dc1.dc is what service.dc1 is.
+func (n name) within(labels []string, in *datacenters) name {
+	rest, of := in.cut(labels)
+	if last := len(labels) - 1; of == nil && labels[last] == "dc" {
+		if labels = labels[:last]; last > 0 {
+			rest, of = in.cut(labels)
+		} else {
+			n.kind = between
 		}
 	}
-	rest = own
+	if of == nil {
+		if len(labels) > 0 && in.above(labels) {
+			n.kind = between
+		}
+		return n
+	}
+	n.dcs = of.spellings
 	switch {
 	case len(rest) == 0:
 		n.kind = between
 	case n.word(rest):
-	case underscored(rest[len(rest)-1]): // For RFC 2782 the word may be absent.
+		if n.kind == member && of != &in.here {
+			n.kind = nothing
+		}
+	default: // As complete has it.
 		n.kind, n.labels = rfc2782, rest
 		return n.settled()
 	}

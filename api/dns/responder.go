@@ -25,6 +25,8 @@ type Node interface {
 	Index() muster.Index
 	// Members lists the nodes of the data centre, alive and remembered.
 	Members() []muster.Member
+	// Distances lists the other data centres that its gateways know of.
+	Distances() []muster.Distance
 }
 
 // Bounds, unless Config says otherwise.
@@ -55,15 +57,15 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Responder makes answers. It holds no state of the registry but which services are not spelt in lower case. Safe for any
-// number of goroutines. The zero Responder is not usable: see NewResponder.
+// Responder makes answers. It holds no state of the registry but which services are not spelt in lower case, and which
+// data centres there are. Safe for any number of goroutines. The zero Responder is not usable: see NewResponder.
 type Responder struct {
 	node             Node
-	dc               []string // labels of the data centre's name, in lower case
-	ttl, negativeTTL uint32   // seconds
+	ttl, negativeTTL uint32 // seconds
 	plainAnswers     int
 	now              func() time.Time
 	names            spellings
+	dcs              datacenters
 
 	mu   sync.Mutex // guards rand
 	rand *rand.Rand
@@ -72,7 +74,7 @@ type Responder struct {
 // NewResponder makes the responder of a node.
 func NewResponder(node Node, cfg Config) *Responder {
 	r := &Responder{
-		node: node, dc: labelsOf(node.Datacenter()), plainAnswers: cfg.PlainAnswers, now: cfg.Now, rand: cfg.Rand,
+		node: node, plainAnswers: cfg.PlainAnswers, now: cfg.Now, rand: cfg.Rand,
 		ttl: seconds(cfg.TTL), negativeTTL: seconds(cfg.NegativeTTL),
 	}
 	if r.plainAnswers == 0 {
@@ -84,7 +86,11 @@ func NewResponder(node Node, cfg Config) *Responder {
 	if r.rand == nil {
 		r.rand = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) //nolint:gosec // It spreads load and keeps no secret.
 	}
-	r.names.node, r.names.now = node, r.now
+	here := node.Datacenter()
+	r.names.node, r.dcs.node, r.dcs.here = node, node, datacenterOf(here)
+	r.names.list.node, r.names.list.now, r.names.list.make = node, r.now, spell
+	r.dcs.list.node, r.dcs.list.now = node, r.now
+	r.dcs.list.make = func(all *muster.Overview) *[]datacenter { return elsewhere(all, here) }
 	return r
 }
 
@@ -141,7 +147,7 @@ func (r *Responder) answer(a *answer, q dns.Question) {
 	case q.Qclass != dns.ClassINET && q.Qclass != dns.ClassANY:
 		a.empty(dns.RcodeRefused)
 	default:
-		n := locate(q.Name, r.dc)
+		n := locate(q.Name, &r.dcs)
 		if n.kind == foreign {
 			a.empty(dns.RcodeRefused)
 			return

@@ -50,15 +50,15 @@ func (l *lookup) find() []*muster.Instance {
 	return nil
 }
 
-// healthy are the instances of a service that are UP, in this data centre, and have the tag; an empty one all have.
+// healthy are the instances of a service that are UP, in the data centre that is meant, and have the tag; an empty one all
+// have.
 func (l *lookup) healthy(name, tag string) (found []*muster.Instance) {
-	dc := l.r.node.Datacenter()
 	for _, view := range l.r.names.views(name) {
 		if found == nil && view.Up() > 0 {
 			found = make([]*muster.Instance, 0, view.Up())
 		}
 		for inst := range view.All() {
-			if inst.Healthy() && inst.Datacenter == dc && (tag == "" || hasTag(inst, tag)) {
+			if inst.Healthy() && slices.Contains(l.name.dcs, inst.Datacenter) && (tag == "" || hasTag(inst, tag)) {
 				found = append(found, inst)
 			}
 		}
@@ -182,7 +182,7 @@ func (l *lookup) target(inst *muster.Instance) (target string, ip netip.Addr, ok
 		target, ok = hostName(inst.Address)
 		return target, netip.Addr{}, ok
 	}
-	target = hex.EncodeToString(ip.AsSlice()) + ".addr." + escape(l.suffix())
+	target = hex.EncodeToString(ip.AsSlice()) + ".addr." + escape(l.suffix(inst.Datacenter))
 	_, ok = dns.IsDomainName(target)
 	return target, ip, ok
 }

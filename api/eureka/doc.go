@@ -28,7 +28,8 @@
 // Names. The application PAYMENTS is the service "payments" of the default namespace, which is the only one that is shown;
 // every service there is shown as the application of its name in upper case. Services whose names differ only in case
 // are one application; should two of their instances have the same id, clients can hold only one of them. Only
-// instances of the node's own data centre are shown; regions=dc2,dc3 adds those of others to a full answer.
+// instances of the node's own data centre are shown; regions=dc2,dc3 adds those of others to a full
+// answer and to one about a VIP, whether they can be reached or not.
 //
 // Fields. ipAddr is the address, the metadata "zone" is the zone too, and the port is the plain one if it is enabled, else
 // the secure one; if both are enabled the secure one is the further port "secure". What the catalog has no field for is kept

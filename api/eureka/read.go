@@ -37,16 +37,9 @@ func (a *API) latestLocked() *registry {
 
 // getApps answers with the whole registry: of this node's data centre, and of those that the client names.
 func (a *API) getApps(w http.ResponseWriter, r *http.Request) error {
-	f := formOf(r)
-	if chosen := a.regions(r); chosen != nil {
-		all := build(a.node.Services(), chosen)
-		setPreserved(w, all.preserved)
-		all.assemble(f).write(w, f, false)
-		return nil
-	}
-	all := a.latest()
+	f, compressed := formOf(r), acceptsGzip(r)
+	all := a.asked(r)
 	setPreserved(w, all.preserved)
-	compressed := acceptsGzip(r)
 	all.all(f, compressed).write(w, f, compressed)
 	return nil
 }
@@ -68,6 +61,14 @@ func (a *API) regions(r *http.Request) func(*muster.Instance) bool {
 		return nil
 	}
 	return func(inst *muster.Instance) bool { return named[inst.Datacenter] }
+}
+
+// asked is the registry with what a client names data centres for.
+func (a *API) asked(r *http.Request) *registry {
+	if chosen := a.regions(r); chosen != nil {
+		return build(a.node.Services(), chosen)
+	}
+	return a.latest()
 }
 
 // getDelta answers with what has changed lately in this data centre. Who follows other data centres too is sent to the
@@ -154,7 +155,7 @@ const vipVersion = "-1"
 func (a *API) answerVIP(w http.ResponseWriter, r *http.Request, addresses func(*info) string) error {
 	f, vip := formOf(r), r.PathValue("vip")
 	l, counted := newListing(f), &registry{}
-	for _, s := range a.latest().segments {
+	for _, s := range a.asked(r).segments {
 		for n, e := range s.entries {
 			if i := describeVIP(e.inst); !hasVIP(addresses(&i), vip) {
 				continue

@@ -15,8 +15,8 @@
 // metadata_KEY for each pair, with _ for what a label's name cannot have. If two keys become one so, the first in their
 // order counts.
 //
-// What the query chooses: service and tag (repeatable; any of the services, all of the tags), zone, healthy=true, and
-// namespace, which is "default" unless given; * is all of them. Unknown parameters are refused, because one that is misspelt
+// What the query chooses: service and tag (repeatable; any of the services, all of the tags), zone, healthy=true,
+// namespace, which is "default" unless given, and dc, which is the node's own data centre; * is all of them. Unknown parameters are refused, because one that is misspelt
 // and ignored passes for a filter that everything fits. Without healthy=true instances are listed whatever their status
 // is: who monitors wants to see the one that is down, too.
 //
@@ -24,7 +24,8 @@
 // their position. A node that is not ready answers 503: Prometheus then keeps the list that it has. The entity tag is
 // that of the list's content, so it is the same at all nodes that agree, and a client that holds the list gets 304.
 //
-// Not guaranteed. Only instances of the node's own data centre are listed.
+// Not guaranteed. That the instances of another data centre are as they are there at this moment: they are as this node
+// knows them, and stay listed, preserved, while that data centre cannot be reached.
 //
 // Concurrency. An API is safe for any number of requests and starts no goroutine.
 //

@@ -10,21 +10,24 @@ import (
 	"github.com/musterhq/muster"
 )
 
-// anyNamespace is the namespace of those who want services of all of them.
-const anyNamespace = "*"
+// anyNamespace and anyDatacenter are of those who want services, or instances, of all of them.
+const (
+	anyNamespace  = "*"
+	anyDatacenter = "*"
+)
 
 // filter is what a query chooses.
 type filter struct {
-	namespace      string
+	namespace, dc  string
 	services, tags []string
 	zone           string
 	byZone         bool
 	healthy        bool
 }
 
-// parse reads a query. problem is everything that is wrong with it, in words; empty if nothing is.
-func parse(query string) (f *filter, problem string) {
-	f = &filter{namespace: muster.DefaultNamespace}
+// parse reads a query to a node of a data centre. problem is everything that is wrong with it, in words; empty if nothing is.
+func parse(query, dc string) (f *filter, problem string) {
+	f = &filter{namespace: muster.DefaultNamespace, dc: dc}
 	values, err := url.ParseQuery(query)
 	if err != nil {
 		return nil, "the query cannot be read: " + err.Error()
@@ -60,12 +63,14 @@ func (f *filter) set(name, value string) string {
 		return ""
 	case "namespace":
 		f.namespace = value
+	case "dc":
+		f.dc = value
 	case "service":
 		f.services = append(f.services, value)
 	case "tag":
 		f.tags = append(f.tags, value)
 	default:
-		return "is not a parameter of this path, which takes namespace, service, tag, zone, healthy"
+		return "is not a parameter of this path, which takes namespace, dc, service, tag, zone, healthy"
 	}
 	if value == "" {
 		return "must not be empty"
@@ -81,7 +86,7 @@ func (f *filter) wants(namespace, service string) bool {
 
 // chooses reports whether an instance of such a service is chosen.
 func (f *filter) chooses(inst *muster.Instance) bool {
-	if f.healthy && !inst.Healthy() || f.byZone && inst.Zone != f.zone {
+	if f.dc != anyDatacenter && inst.Datacenter != f.dc || f.healthy && !inst.Healthy() || f.byZone && inst.Zone != f.zone {
 		return false
 	}
 	for _, tag := range f.tags {

@@ -37,7 +37,7 @@ func (a *API) discover(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusServiceUnavailable, "this node has not caught up with its peers yet: "+reason)
 		return
 	}
-	f, problem := parse(r.URL.RawQuery)
+	f, problem := parse(r.URL.RawQuery, a.node.Datacenter())
 	if problem != "" {
 		refuse(w, http.StatusBadRequest, problem)
 		return
@@ -60,13 +60,12 @@ func (a *API) discover(w http.ResponseWriter, r *http.Request) {
 // groups is the list of those that f chooses.
 func (a *API) groups(f *filter) []byte {
 	b := []byte{'['}
-	dc := a.node.Datacenter()
 	for _, view := range a.node.Services().Services {
 		if !f.wants(view.Namespace(), view.Service()) {
 			continue
 		}
 		for inst := range view.All() {
-			if inst.Datacenter != dc || !f.chooses(inst) {
+			if !f.chooses(inst) {
 				continue
 			}
 			if len(b) > 1 {

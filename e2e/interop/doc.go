@@ -1,5 +1,5 @@
-// Package interop has real, unmodified clients of other registries work with real nodes of Muster: today those of
-// Eureka, in Java, JavaScript, Python and Go, and a real Eureka server as a peer.
+// Package interop has real, unmodified clients of other registries work with real nodes of Muster: those of Eureka, in
+// Java, JavaScript, Python and Go, a real Eureka server as a peer, and those of Consul, in Java and JavaScript.
 //
 // Each client is a small program, in java, js, python and goclients, that does what its users do with it. It reads
 // commands, one a line, from its standard input, answers each by a line that begins with "@ ", and ends when its
