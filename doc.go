@@ -17,6 +17,9 @@
 // still without a socket, a goroutine or a clock, so that a simulator can run a thousand of them. Node is the shell
 // around a Replica: it owns the lock, the goroutines, the sockets and the real clock, and makes no decisions.
 //
+// Data centres. A Node with Config.WANBind is a gateway: what its data centre writes goes to the others, and theirs comes
+// here, by any path that is up. Each holds all of it. A data centre that cannot be reached is kept as it was, and marked.
+//
 // Guarantees. A registration that was acknowledged, and whose client keeps renewing at any reachable node, is found at
 // every connected node; its home crashing does not take it away. An instance that alone falls silent is gone one TTL
 // later; many that fall silent together are kept and marked. Nothing that was deleted comes back by itself.

@@ -12,6 +12,10 @@
 // is missing after a few tries, or is too much to ask for, is fetched by a sync. Equal digests on the probes that are
 // sent anyway end the matter.
 //
+// Data centres. A gateway has links to gateways of others, whose far ends are no members: see far.go. What arrives by a
+// link is spread here by a tree whose root is the gateway; what is written here, and what a third data centre writes that
+// the far side has no link to, is forwarded over it, once. Digests every two seconds show what a link has lost.
+//
 // Guarantees. A delta that a live member holds reaches every member that stays connected to it, whatever is lost,
 // duplicated, reordered or delayed, given that digests keep being exchanged. Without loss every member receives a delta
 // exactly once. A sync is finished at the store only when all of it has been applied. The same inputs and the same
