@@ -58,7 +58,7 @@ func TestThreeDatacentersOnRealHosts(t *testing.T) {
 	for _, a := range agents {
 		a.waitReady(20 * time.Second)
 	}
-	all(20*time.Second, "linked", func(h *host, a *agent) bool {
+	all(20*time.Second, "linked", func(_ *host, a *agent) bool {
 		out, status := a.cli("members", "--wan")
 		return status == 0 && strings.Count(out, "alive") == 6
 	})
