@@ -38,7 +38,11 @@ func listenNames(ctx context.Context, address string) (names, error) {
 func (n names) serve(node *muster.Node, s settings, log *slog.Logger) {
 	if n.server != nil {
 		responder := dns.NewResponder(node, dns.Config{TTL: s.dnsTTL, NegativeTTL: s.dnsNegativeTTL})
-		n.server.Serve(responder, dns.ServerConfig{Logger: log.With("component", "dns")})
+		rate := s.dnsRate
+		if rate == 0 {
+			rate = -1 // Its 0 is a default.
+		}
+		n.server.Serve(responder, dns.ServerConfig{Logger: log.With("component", "dns"), Rate: rate})
 	}
 }
 

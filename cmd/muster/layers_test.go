@@ -26,7 +26,7 @@ func samples() map[string][3]string {
 		"profile": {"local", "wan", "local"}, "ready-wait": {"1s", "2s", "3s"},
 		"preserve-threshold": {"0.1", "0.2", "1"}, "preserve-min-lost": {"4", "5", "6"}, "preserve-max-age": {"1h", "2h", "3h"},
 		"preserve-probe": {"false", "true", "false"}, "enable-script-checks": {"true", "false", "true"},
-		"dns": {"127.0.0.1:1", "127.0.0.1:2", "off"}, "dns-ttl": {"1s", "2s", "1m"}, "dns-negative-ttl": {"1s", "2s", "1m"},
+		"dns": {"127.0.0.1:1", "127.0.0.1:2", "off"}, "dns-ttl": {"1s", "2s", "1m"}, "dns-negative-ttl": {"1s", "2s", "1m"}, "dns-rate": {"1", "2", "0"},
 		"log-level": {"debug", "warn", "error"}, "log-format": {"json", "text", "json"}, "insecure": {"true", "false", "true"},
 	}
 }

@@ -30,6 +30,7 @@ type settings struct {
 	dns               string
 	dnsTTL            time.Duration
 	dnsNegativeTTL    time.Duration
+	dnsRate           int
 	preserveProbe     bool
 	scriptChecks      bool
 }
@@ -62,6 +63,7 @@ func fields(s *settings) []field {
 		{name: "dns", value: (*textValue)(&s.dns), def: "127.0.0.1:8600", arg: "HOST:PORT", help: "address of DNS, UDP and TCP; port 0 picks a free one; off for none"},
 		{name: "dns-ttl", value: (*secondsValue)(&s.dnsTTL), def: "0s", arg: "DURATION", help: "how long clients may keep an answer of DNS"},
 		{name: "dns-negative-ttl", value: (*secondsValue)(&s.dnsNegativeTTL), def: "0s", arg: "DURATION", help: "how long they may keep it that there is nothing of a name"},
+		{name: "dns-rate", value: (*rateValue)(&s.dnsRate), def: "1000", arg: "COUNT", help: "answers a second over UDP for the clients of one network, /24 or /56; more are sent to TCP; 0 for no limit; this machine itself has none"},
 		{name: "log-level", value: (*levelValue)(&s.logLevel), def: "info", arg: "LEVEL", help: "debug, info, warn or error; logs go to standard error"},
 		{name: "log-format", value: &choiceValue{&s.logFormat, []string{"text", "json"}}, def: "text", arg: "text|json", help: "form of the log"},
 		{name: "insecure", value: (*switchValue)(&s.insecure), def: "false", help: "listen beyond loopback without encryption"},

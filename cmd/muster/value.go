@@ -78,6 +78,20 @@ func (v *countValue) set(texts []string) error {
 	return nil
 }
 
+// rateValue is how many a second; 0 is no bound.
+type rateValue int
+
+func (v *rateValue) want() kind { return kindNumber }
+
+func (v *rateValue) set(texts []string) error {
+	n, err := strconv.Atoi(texts[0])
+	if err != nil || n < 0 {
+		return fmt.Errorf("must be a whole number from 0, not %q", texts[0])
+	}
+	*v = rateValue(n)
+	return nil
+}
+
 type shareValue float64
 
 func (v *shareValue) want() kind { return kindNumber }

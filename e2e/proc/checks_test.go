@@ -229,8 +229,9 @@ func TestTenThousandChecksTakeLessThanHalfACore(t *testing.T) {
 	cores := (cpuOf(t, a) - cpu).Seconds() / took.Seconds()
 	rate := float64(p.runs.Load()-runs) / took.Seconds()
 	t.Logf("%.0f checks a second take %.3f of a core, %.0f us each", rate, cores, cores/rate*1e6)
-	if rate < 950 || rate > 1050 {
-		t.Errorf("%.0f checks a second, want 1,000", rate)
+	// What a busy machine has put off before is caught up with meanwhile.
+	if rate < 850 || rate > 1150 {
+		t.Errorf("%.0f checks a second, want about 1,000", rate)
 	}
 	if cores > 0.5 {
 		t.Errorf("they take %.3f of a core, want at most half of one", cores)

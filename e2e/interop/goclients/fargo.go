@@ -47,7 +47,7 @@ func describeSelf(s settings, client string) *fargo.Instance {
 // retry asks again when a server does not answer: fargo draws one of its servers at random for every request, the dead
 // ones too, and leaves the rest to its caller.
 func retry(ask func() error) (err error) {
-	for range 5 {
+	for range 20 { // With one of three dead, five in a row would be the dead one once in 243 times.
 		if err = ask(); err == nil {
 			return nil
 		}
