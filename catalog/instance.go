@@ -81,7 +81,7 @@ func (s *Status) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// Instance is one instance of a service. Given to Register it is what the client says (the fields up to Embedded);
+// Instance is one instance of a service. Given to Register it is what the client says (the fields up to Checks);
 // returned from a View it is what the registry knows (all fields), and is shared and immutable: do not change it, nor
 // its maps and slices. The zero Instance is not valid: see Validate.
 type Instance struct {
@@ -108,31 +108,32 @@ type Instance struct {
 	Secure bool
 	// Status is what the client or the home's checks report; the operator's override, if there is one, in its place.
 	Status Status
-	// TTL is how long the lease lasts after a renewal: 1 s to 24 h, 30 s if not given.
-	TTL time.Duration
-	// Checks are run by the home node, or reported by the client.
-	Checks []Check
 	// Permanent says that the instance has no lease: it stays until it is deregistered, or a check's DeregisterAfter has
 	// passed. TTL means nothing then.
 	Permanent bool
 	// Embedded says that the instance lives in the process of its home node and dies with it.
 	Embedded bool
+	// TTL is how long the lease lasts after a renewal: 1 s to 24 h, 30 s if not given.
+	TTL time.Duration
+	// Checks are run by the home node, or reported by the client.
+	Checks []Check
 
 	// Datacenter is where the instance registered.
 	Datacenter string
 	// Home is the node that holds the lease, "datacenter/name".
 	Home string
-	// Override is the operator's decision, StatusNone if there is none; OverrideReason is what the operator said of it.
-	Override       Status
+	// OverrideReason is what the operator said of Override.
 	OverrideReason string
 	// Results are what Checks have found, in their order.
 	Results []CheckResult
-	// Preserved says that the lease has expired but self-preservation keeps the instance.
-	Preserved bool
 	// RegisteredAt is the registering node's wall time of the latest registration.
 	RegisteredAt time.Time
 	// LastRenewal is the home's wall time of the last renewal before preservation; zero unless Preserved.
 	LastRenewal time.Time
+	// Override is the operator's decision, StatusNone if there is none.
+	Override Status
+	// Preserved says that self-preservation keeps the instance: its lease has expired, or its data centre cannot be reached.
+	Preserved bool
 
 	claimed Status // what Status would be without checks and override; StatusNone if it is the same
 }

@@ -32,6 +32,7 @@ var childKinds = map[string]func(ctx context.Context, arg json.RawMessage, l *li
 	"join":      joinChild,
 	"start":     startChild,
 	"gc":        collectorChild,
+	"writes":    writesChild,
 	"lookup":    lookupChild,
 }
 

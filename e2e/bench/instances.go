@@ -100,3 +100,20 @@ func fill(ctx context.Context, node *muster.Node, first, n int) error {
 	}
 	return nil
 }
+
+// distinctBytes is how much longer the metadata of a distinct instance is.
+const distinctBytes = 4 * 8
+
+// fillDistinct is fill with instances that differ in every value of their metadata.
+func fillDistinct(ctx context.Context, node *muster.Node, first, n int) error {
+	for i := first; i < first+n; i++ {
+		inst := typical(i)
+		for k, v := range inst.Metadata {
+			inst.Metadata[k] = fmt.Sprintf("%s%08x", v, i)
+		}
+		if _, _, err := node.Put(ctx, inst); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -38,6 +38,7 @@ type comparison struct {
 var comparisons = []comparison{
 	{"lookup", "In-process lookup, beside a Go map behind a sync.RWMutex.", lookup},
 	{"http", "Renewals, queries and registrations over real sockets, beside net/http handlers that do nothing.", httpWork},
+	{"writes", "The CPU time of a renewal and of a registration in-process, by the number of instances, beside a Go map.", writes},
 	{"memory", "Memory of a node by the number of instances, beside the encoded size of the records.", memory},
 	{"propagation", "One write until every node has it, on real sockets, beside memberlist's queue.", propagation},
 	{"sustained", "Writes a second that keep arriving in time: on real sockets, and in virtual time.", sustained},

@@ -10,6 +10,12 @@ import (
 	"github.com/musterhq/muster/e2e/bench/measure"
 )
 
+// memoryArg is a node of that many instances. Distinct ones have metadata that no other has.
+type memoryArg struct {
+	Instances int
+	Distinct  bool
+}
+
 // memoryDone is what a node of one size needs.
 type memoryDone struct {
 	// Empty and Full are the live bytes on the heap without and with the instances; Resident the process's memory a
@@ -29,7 +35,7 @@ func memory(ctx context.Context, o options, r *result) error {
 	const mb = 1e6
 	for _, n := range sizes(o, 1000, 10_000, 100_000, 1_000_000) {
 		var d memoryDone
-		if err := o.once(ctx, "memory", n, &d); err != nil {
+		if err := o.once(ctx, "memory", memoryArg{Instances: n}, &d); err != nil {
 			return err
 		}
 		where := amount(float64(n), "")
@@ -52,6 +58,17 @@ func memory(ctx context.Context, o options, r *result) error {
 		}
 	}
 	r.Curves = append(r.Curves, c)
+	// A fleet of which no two instances say the same has nothing to share.
+	n := o.size(100_000)
+	var d memoryDone
+	if err := o.once(ctx, "memory", memoryArg{Instances: n, Distinct: true}, &d); err != nil {
+		return err
+	}
+	where := amount(float64(n), "") + ", no two alike"
+	per, inStrings := float64(d.Full-d.Empty)/float64(n), float64(d.Strings)/float64(n)
+	r.beside(where, "heap for an instance, in all", "B", per, "its strings", inStrings)
+	r.add(where, "heap for an instance, beyond its strings", "B", per-inStrings)
+	r.add(where, "resident", "MB", float64(d.Resident.Now)/mb)
 	return nil
 }
 
@@ -60,19 +77,24 @@ const memorySettle = time.Second
 
 // memoryChild registers instances and looks at itself.
 func memoryChild(ctx context.Context, raw json.RawMessage, l *line) error {
-	var n int
-	if err := json.Unmarshal(raw, &n); err != nil {
+	var arg memoryArg
+	if err := json.Unmarshal(raw, &arg); err != nil {
 		return err
 	}
+	n, put := arg.Instances, fill
 	var d memoryDone
 	d.Strings, d.Encoded = sizesOf(n, "dc1/n1")
+	if arg.Distinct {
+		d.Strings += n * distinctBytes
+		put = fillDistinct
+	}
 	node, err := muster.Start(ctx, muster.Config{Node: "n1"})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = node.Close() }() //nolint:contextcheck // To close needs no time; what it says comes too late.
 	d.Empty = measure.Heap()
-	if err := fill(ctx, node, 0, n); err != nil {
+	if err := put(ctx, node, 0, n); err != nil {
 		return err
 	}
 	d.Full = measure.Heap()
