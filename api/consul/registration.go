@@ -72,7 +72,7 @@ func (s *serviceDefinition) body() (muster.Instance, error) {
 			return inst, badRequest("Invalid Weights: weights must be at most 65535")
 		}
 		inst.Weight = w.Passing
-		if w.Warning != 1 {
+		if w.Warning != 1 || w.Passing != 1 { // Another dialect takes the weight for that of a warning too.
 			inst.Attributes[attrWarning] = strconv.Itoa(w.Warning)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -162,7 +163,7 @@ func (l *lookup) places(found []*muster.Instance, random *rand.Rand) {
 		}
 		seen[at] = true
 		l.Answer = append(l.Answer, &dns.SRV{
-			Hdr: l.header(dns.TypeSRV), Priority: 1, Weight: uint16(inst.Weight), Port: at.port, Target: target,
+			Hdr: l.header(dns.TypeSRV), Priority: 1, Weight: weight(inst), Port: at.port, Target: target,
 		})
 		if ip.IsValid() && !told[ip] {
 			told[ip] = true
@@ -226,3 +227,17 @@ func characterStrings(pairs map[string]string) (texts []string) {
 
 // present is a text in the form in which the library takes it: with backslashes escaped.
 func present(s string) string { return strings.ReplaceAll(s, `\`, `\\`) }
+
+// warningWeight is the attribute in which clients of Consul say which weight an instance has while one of its checks warns.
+const warningWeight = "consul.weights.warning"
+
+// weight is the instance's share of traffic at the moment.
+func weight(inst *muster.Instance) uint16 {
+	warns := func(r muster.CheckResult) bool { return r.Status == muster.CheckWarning }
+	if text, given := inst.Attributes[warningWeight]; given && slices.ContainsFunc(inst.Results, warns) {
+		if n, err := strconv.ParseUint(text, 10, 16); err == nil {
+			return uint16(n)
+		}
+	}
+	return uint16(inst.Weight)
+}
