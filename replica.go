@@ -36,6 +36,9 @@ type ReplicaConfig struct {
 	// Seeds says that there are peers to catch up with before the node is ready; ReadyWait bounds the wait for them.
 	Seeds     bool
 	ReadyWait time.Duration
+	// Near says that some of these peers are in this data centre: they know best what it holds, so until ReadyWait has passed
+	// only they make the node ready, and no link to another data centre does.
+	Near bool
 	// Scripts allows registrations to have scripts run as health checks.
 	Scripts bool
 	// Decode reads the body of a record; nil is wire.Decoder.Record. For simulations, whose replicas share what is immutable.

@@ -256,7 +256,8 @@ func (r *Replica) grant(inst *Instance, inherited bool) {
 // heirOf is the member that holds the lease of an instance whose home is gone: "" if its home is alive, or if another
 // data centre's members have to judge.
 func (r *Replica) heirOf(inst *Instance) string {
-	if inst.Datacenter != r.cfg.Datacenter || inst.Home == r.id || r.peers.alive(inst.Home) {
+	elsewhere := inst.Datacenter != r.cfg.Datacenter && planted != "another data centre's instance is evicted"
+	if elsewhere || inst.Home == r.id || r.peers.alive(inst.Home) {
 		return ""
 	}
 	return selfpreserve.Heir(inst.Key().String(), r.peers.everyone())

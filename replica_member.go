@@ -135,7 +135,7 @@ func (b *boot) tick(r *Replica) {
 		return
 	}
 	ids := r.peers.others()
-	if len(ids) == 0 {
+	if len(ids) == 0 && (!r.cfg.Near || r.at.Mono >= b.deadline) {
 		ids = r.wan.links
 	}
 	need := min(bootPeers, len(ids))

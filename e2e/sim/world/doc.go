@@ -1,4 +1,4 @@
-// Package world runs a data centre in virtual time: the product's own replicas, with everything around them simulated, so
+// Package world runs a data centre, or two or three and the links between them, in virtual time: the product's own replicas, with everything around them simulated, so
 // that thousands of schedules of faults can be run and each be replayed from one number.
 //
 // What is real. muster.Replica, which is a node without its shell: the catalog, the leases, self-preservation, the
@@ -10,7 +10,8 @@
 // observer and is sometimes wrong; machines that crash with or without their disk, are stopped, leave, come back with an
 // old snapshot, or share a name; clients that register, renew, fail over, deregister, hang and die, and whose hosts accept
 // or refuse a connection, or do not answer across a cut; permanent instances that answer health checks as they are, or
-// report; operators.
+// report; operators. Between data centres: links that carry messages in order and lose them when they end, whose ends hear
+// of it at different moments and choose another, and what gateways hear of each other's, late and sometimes stale.
 //
 // Source. The shape is that of TigerBeetle's VOPR (safety with faults, then liveness in which a core must recover within
 // a bound) and of FoundationDB's simulation (swizzled cuts). Zombies are told from concurrent writes by a ledger of what

@@ -79,6 +79,21 @@ func (w *World) begin(f *Fault) {
 		w.twin(f, r)
 	case Suspect:
 		w.suspect(f, n, r)
+	case CutPair, CutDatacenter:
+		links := w.apart(f)
+		w.net.closeAll(links)
+		end(always, func() { w.net.reopenAll(links) })
+	case CrashGateway:
+		if g := w.wide.holder(n.site, r); g != nil {
+			w.crash(g)
+			w.back(f, g)
+		}
+	case Overflow:
+		w.wide.full[n.site]++
+		end(always, func() {
+			w.wide.full[n.site]--
+			w.wide.overflowed = w.now
+		})
 	}
 }
 

@@ -156,6 +156,7 @@ func (w *World) change(n *node, ch *catalog.Change) {
 		return
 	}
 	w.mix(uint64(ch.Cause) + 77)
+	w.checkEnder(n, ch.Old, rec)
 	if w.out != nil {
 		w.note(n.name, "has no %s any more: %s", ch.Key, ch.Cause)
 	}

@@ -38,7 +38,7 @@ func (w *World) resolve(n *node, id string) *node {
 
 // alive tells n that q is a member.
 func (w *World) alive(n, q *node, life int) {
-	if n == q || n.id == q.id || !n.up || !q.up || q.life != life {
+	if n == q || n.id == q.id || n.site != q.site || !n.up || !q.up || q.life != life {
 		return
 	}
 	v := n.peer(q)
@@ -175,7 +175,8 @@ func (w *World) join(n *node) {
 
 // joinSeeds joins those seeds that n does not see.
 func (w *World) joinSeeds(n *node) {
-	for _, q := range w.nodes[:min(seeds, len(w.nodes))] {
+	first, count := w.plan.span(n.place)
+	for _, q := range w.nodes[first : first+min(seeds, count)] {
 		if q.id != n.id && w.resolve(n, q.id) == nil && w.net.trip(n, q) {
 			w.meet(n, q)
 		}

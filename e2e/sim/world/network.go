@@ -119,7 +119,7 @@ func (t *network) reaches(a, b *node) bool {
 		x := front[0]
 		front = front[1:]
 		for _, y := range nodes {
-			if !met[y.index] && y.runs() && t.clear(x.place, y.place) {
+			if !met[y.index] && y.site == a.site && y.runs() && t.clear(x.place, y.place) {
 				if y == b {
 					return true
 				}
@@ -148,9 +148,14 @@ func (t *network) send(from *node, o muster.Outbound) {
 			w.reports(to, o.Reports)
 			return
 		}
+		if o.News != nil {
+			to.rep.Hear(to.moment(), from.id, *o.News)
+			w.settle(to)
+			return
+		}
 		w.renewals(to, o.Renewals)
 	}
-	size, reliable := 0, true
+	size, reliable := 0, o.News == nil
 	if o.Msg == nil {
 		for _, k := range o.Renewals {
 			size += len(k.Namespace) + len(k.Service) + len(k.ID) + 3
@@ -176,6 +181,10 @@ func (t *network) send(from *node, o muster.Outbound) {
 		deliver = func(to *node) { w.receive(to, from.id, msg) }
 	}
 	from.w.stats.Bytes += uint64(size)
+	if datacenterOf(o.To) != datacenterOf(from.id) {
+		w.wide.send(from, o.To, size, deliver)
+		return
+	}
 	if reliable {
 		w.stats.Streams++
 		t.stream(from, o.To, size, deliver)

@@ -15,6 +15,7 @@ import (
 type node struct {
 	w     *World
 	index int // among the nodes
+	site  int // the number of its data centre
 	place int // where it stands: its twin stands elsewhere
 	name  string
 	id    string
@@ -56,7 +57,7 @@ func (w *World) addNode(place, number int) *node {
 	p := w.plan
 	name := "n" + strconv.Itoa(number+1)
 	n := &node{
-		w: w, index: len(w.nodes), place: place, name: name, id: p.Datacenter + "/" + name,
+		w: w, index: len(w.nodes), site: p.site(number), place: place, name: name, id: p.datacenter(number) + "/" + name,
 		zone: "z" + strconv.Itoa(number%p.Zones), rand: rng(p.Seed, "node", len(w.nodes)),
 		clock: clock{drift: p.Drift[number], wrong: p.Wrong[number]}, hasDisk: p.Disk[number],
 	}
@@ -101,10 +102,11 @@ func (w *World) start(n *node, snap *wire.Snapshot) {
 		n.incarnation = max(n.incarnation, snap.Incarnation+1+rng(w.plan.Seed, "incarnation", n.index+1000*n.life).Uint64N(1<<20))
 	}
 	at := n.moment()
+	_, count := w.plan.span(n.place)
 	cfg := muster.ReplicaConfig{
-		Name: n.name, Datacenter: w.plan.Datacenter, Zone: n.zone, Incarnation: n.incarnation,
+		Name: n.name, Datacenter: datacenterOf(n.id), Zone: n.zone, Incarnation: n.incarnation,
 		Preserve: muster.DefaultPreserve(), TombstoneAge: w.plan.Tombstone, OriginAge: w.plan.Origin,
-		Seeds: w.plan.Nodes > 1, ReadyWait: 20 * time.Second,
+		Seeds: w.plan.Nodes > 1, Near: count > 1, ReadyWait: 20 * time.Second,
 		Rand: rand.New(rand.NewPCG(n.rand.Uint64(), n.rand.Uint64())), //nolint:gosec // Seeded on purpose.
 	}
 	rep, err := muster.NewReplica(cfg, at)
@@ -123,6 +125,9 @@ func (w *World) start(n *node, snap *wire.Snapshot) {
 	w.every(n, 900*time.Millisecond, 1100*time.Millisecond, func() { w.probe(n) })
 	w.every(n, 5*time.Second, 15*time.Second, func() { w.rejoin(n) })
 	w.every(n, 10*time.Second, 20*time.Second, func() { w.exchange(n) })
+	if w.wide.gateway(n) {
+		w.every(n, 500*time.Millisecond, 1500*time.Millisecond, func() { w.wide.listen(n) })
+	}
 	if n.hasDisk {
 		w.every(n, 9*time.Second, 11*time.Second, func() { w.save(n) })
 	}

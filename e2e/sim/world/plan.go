@@ -14,6 +14,9 @@ type Plan struct {
 	// Nodes is how many nodes there are, Zones how many zones they are spread over, Datacenter where.
 	Nodes, Zones int
 	Datacenter   string
+	// Sites is how many of the nodes each data centre has, dc1 and so on, in order; nil for one data centre. Gateways is how
+	// many of each are gateways, the first ones.
+	Sites, Gateways []int
 	// Dead are nodes that stay away in the end: they are not part of the core that has to recover.
 	Dead []int
 	// Drift is each node's monotonic clock, Wrong its wall clock, Disk whether it has one.
@@ -94,6 +97,10 @@ const (
 	Leave
 	Twin
 	Suspect
+	CutPair
+	CutDatacenter
+	CrashGateway
+	Overflow
 	faultKinds
 )
 
@@ -103,7 +110,7 @@ const FaultKinds = faultKinds
 var faultNames = [faultKinds]string{
 	"cut", "one-way cut", "isolation", "clog", "swizzle", "storm", "delays of hours", "crash", "crash without disk",
 	"crash with stale snapshot", "pause", "slow node", "clock step", "full disk", "leave", "two of one name",
-	"false suspicion",
+	"false suspicion", "cut of two data centres", "cut of a data centre", "crash of a gateway", "overflow of a link",
 }
 
 // String is the kind in words.
@@ -116,6 +123,8 @@ type Fault struct {
 	// Node is the one it happens to; Side, as a bit mask of nodes, one side of a cut.
 	Node int
 	Side uint64
+	// Far is a node of the other data centre.
+	Far int
 	// Step is by how much a clock is set, or how long packets may be delayed.
 	Step time.Duration
 	// Share is a share of packets, or of observers.
@@ -130,6 +139,10 @@ func (f Fault) String() string {
 	switch f.Kind {
 	case Cut, OneWay, Swizzle:
 		s += fmt.Sprintf(", side %b", f.Side)
+	case CutPair:
+		s += fmt.Sprintf(", those of n%d and n%d", f.Node+1, f.Far+1)
+	case CutDatacenter, CrashGateway:
+		s += fmt.Sprintf(", that of n%d", f.Node+1)
 	case Storm, Hours:
 		s += fmt.Sprintf(", share %.2f, up to %v", f.Share, f.Step.Round(time.Second))
 	case ClockStep:
@@ -176,6 +189,9 @@ func (p *Plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d, scenario %s: %d nodes in %d zones, %d clients, %d operations, %d faults, safety %v, tombstones %v",
 		p.Seed, p.Scenario, p.Nodes, p.Zones, len(p.Clients), len(p.Ops), len(p.Faults), p.Safety, p.Tombstone)
+	if p.wide() {
+		fmt.Fprintf(&b, "\n  data centres of %v nodes, %v of them gateways", p.Sites, p.Gateways)
+	}
 	for _, f := range p.Faults {
 		b.WriteString("\n  fault: " + f.String())
 	}

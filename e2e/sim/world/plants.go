@@ -36,5 +36,7 @@ func Plants() []string {
 		"a critical instance goes at once",
 		"a time-out counts as refused",
 		"a refusal is not taken",
+		"another data centre's instance is evicted",
+		"what comes over a link is not passed on",
 	}
 }

@@ -10,6 +10,8 @@ type Stats struct {
 	Ops, Evictions, Twins, Refused              int
 	// Asked is how many kept instances were tried to connect to, Dead how many of these attempts were refused.
 	Asked, Dead int
+	// Across is how often a write was looked for in another data centre.
+	Across int
 	// Runs is how many health checks were run.
 	Runs   int
 	Faults map[FaultKind]int

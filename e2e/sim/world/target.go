@@ -143,13 +143,14 @@ func (t *target) tend() {
 		return
 	}
 	w := t.w
-	for range w.plan.Nodes {
+	first, count := w.plan.span(t.plan.Place)
+	for range count {
 		n := w.nodes[t.server]
 		if n.runs() && n.ready && w.net.clear(t.plan.Place, n.place) && w.net.clear(n.place, t.plan.Place) {
 			t.talk(n)
 			return
 		}
-		t.server = (t.server + 1 + t.rand.IntN(max(w.plan.Nodes-1, 1))) % w.plan.Nodes
+		t.server = first + (t.server-first+1+t.rand.IntN(max(count-1, 1)))%count
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/musterhq/muster"
@@ -24,6 +25,7 @@ type World struct {
 	targets []*target
 	target  map[muster.Key]*target
 	net     network
+	wide    wide
 	ledger  ledger
 	phase   phase
 	healed  time.Duration // when liveness began
@@ -69,6 +71,7 @@ func New(p *Plan, transcript io.Writer) *World {
 	}
 	w.stats.Faults = make(map[FaultKind]int)
 	w.net.init(w)
+	w.wide.init(w)
 	w.ledger.init()
 	for i := range p.Nodes {
 		w.addNode(i, i)
@@ -103,6 +106,9 @@ func (w *World) Run() *Result {
 		w.at(t.plan.Start, t.start)
 	}
 	w.at(0, w.sample)
+	if p.wide() {
+		w.at(0, w.wide.steer)
+	}
 	w.at(p.Safety, w.heal)
 	w.run(p.Safety + w.recovery())
 	w.checkFinally()
@@ -175,11 +181,19 @@ const (
 	steadyFor = 15 * time.Second
 )
 
+// converge is convergeBound, and longer where syncs over links may have lost their answers.
+func (p *Plan) converge() time.Duration {
+	if slices.ContainsFunc(p.Faults, func(f Fault) bool { return f.Kind == Overflow }) {
+		return convergeBound + farIdle
+	}
+	return convergeBound
+}
+
 // maxEvents is how many events there may be in a run for each node; usual are a few thousand.
 const maxEvents = 200_000
 
 // recovery is how long liveness takes: until everyone agrees, the leases of the dead have expired twice over (once for
 // the fresh TTL of a recovery), evictions that are paced are done, and then a while of peace.
 func (w *World) recovery() time.Duration {
-	return convergeBound + 4*w.plan.longest() + 20*time.Second + steadyFor
+	return w.plan.converge() + 4*w.plan.longest() + 20*time.Second + steadyFor
 }
