@@ -427,10 +427,11 @@ func (r *Replica) Resumed(at Moment, stopped string) {
 	r.end()
 }
 
-// SetHealth tells the replica memberlist's health score. Above 0 this node is unwell and judges no one.
+// SetHealth tells the replica memberlist's health score. Above 0 this node is unwell and judges no one; where there is
+// nobody left to probe the score means nothing, since nothing would ever bring it down.
 func (r *Replica) SetHealth(at Moment, score int) {
 	r.begin(at)
-	if score > 0 {
+	if score > 0 && len(r.peers.up) > 0 {
 		r.leases.Hold(at.Mono, "this node's own probes fail: it may be the one that is cut off")
 	} else {
 		r.leases.Release(at.Mono)

@@ -294,6 +294,9 @@ func (e *Engine) compare(peer string, theirs Digest) {
 		delete(e.unequal, peer)
 		return
 	}
+	if e.far.has(peer) && !e.far.hears(peer, mine, theirs) {
+		return
+	}
 	since, known := e.unequal[peer]
 	if !known {
 		since = e.now

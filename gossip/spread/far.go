@@ -29,7 +29,12 @@ func (Linked) isInput()   {}
 
 // far is the gateways of other data centres at the other end of this node's links.
 type far struct {
-	peers  []string // sorted
+	peers []string // sorted
+	// told is the digests, its own and the far end's, between which a sync has found nothing new: what makes them unequal is
+	// not what it would bring, such as origins that one side has forgotten already.
+	told map[string][2]Digest
+	// latest is what each far end has said last.
+	latest map[string]Digest
 	linked map[string][]string
 	due    Instant // of the next comparison
 }
@@ -62,7 +67,30 @@ func (e *Engine) linkDown(id string) {
 	}
 	e.far.peers = slices.Delete(e.far.peers, i, i+1)
 	delete(e.unequal, id)
+	delete(e.far.told, id)
+	delete(e.far.latest, id)
 	e.forgetSyncs(id)
+}
+
+// hears notes what a far end says, and reports whether a sync may be of use.
+func (f *far) hears(peer string, mine, theirs Digest) bool {
+	if f.latest == nil {
+		f.latest = make(map[string]Digest)
+	}
+	f.latest[peer] = theirs
+	told, known := f.told[peer]
+	return !known || told != [2]Digest{mine, theirs}
+}
+
+// synced notes that a sync over a link has ended.
+func (f *far) synced(peer string, mine Digest, fresh int) {
+	if f.told == nil {
+		f.told = make(map[string][2]Digest)
+	}
+	delete(f.told, peer)
+	if theirs, known := f.latest[peer]; known && fresh == 0 {
+		f.told[peer] = [2]Digest{mine, theirs}
+	}
 }
 
 func (e *Engine) setLinked(l Linked) {

@@ -177,6 +177,27 @@ func TestALinkBeginsWithWhatEachSideLacks(t *testing.T) {
 	}
 }
 
+// Digests that differ although neither side lacks anything, as where one has forgotten an origin that the other remembers,
+// do not make the far ends sync for ever.
+func TestFarEndsThatHaveNothingToTellEachOtherStop(t *testing.T) {
+	c, gateways := newWorld(t, 6, 1, 1)
+	c.link(gateways, map[[2]int]bool{}, 0, 1, true)
+	c.run(5 * time.Second)
+	e := gateways[0].engine
+	before := e.Stats().Syncs
+	other := gateways[1].store.Digest()
+	other.Vector++
+	for range 60 {
+		c.step(gateways[0], spread.Received{From: gateways[1].id, Msg: spread.Compare{Digest: other}})
+		c.run(2 * time.Second)
+	}
+	if syncs := e.Stats().Syncs - before; syncs < 1 || syncs > 4 {
+		t.Errorf("%d syncs in two minutes that bring nothing", syncs)
+	}
+	c.write(gateways[1], 3, "new")
+	c.settle(time.Second)
+}
+
 // What is done to a link that is not one, or by one that is, does no harm.
 func TestLinksAndMembersAreKeptApart(t *testing.T) {
 	c, gateways := newWorld(t, 5, 2, 1)

@@ -206,6 +206,9 @@ func (e *Engine) end(i int, ready bool, err error) {
 	e.outbound = slices.Delete(e.outbound, i, i+1)
 	e.out = append(e.out, Output{Event: SyncDone{Peer: s.peer, Fresh: s.fresh, PeerReady: ready, Err: err}})
 	if err == nil {
+		if e.far.has(s.peer) {
+			e.far.synced(s.peer, e.cfg.Store.Digest(), s.fresh)
+		}
 		return
 	}
 	e.stats.SyncsFailed++
