@@ -38,8 +38,8 @@ func TestPeerBelowATombstoneFloorGetsTheListOfWhatIsHeld(t *testing.T) {
 	}
 	a.Delete(moment(0), i.Key(), KindRegistration, Deregistered)
 	a.Collect(moment(TombstoneAge), TombstoneAge, nil)
-	if s := pull(late, a, TombstoneAge); s.Held != nil {
-		t.Fatal("the list was sent to an empty catalog, which has nothing to drop")
+	if s := pull(late, a, TombstoneAge); s.Held == nil {
+		t.Fatal("no list for an empty catalog, which may have learned from others meanwhile")
 	}
 	if s := pull(away, late, TombstoneAge); s.Held == nil {
 		t.Fatal("no list, though the peer may hold what a collected tombstone deleted")
@@ -51,6 +51,29 @@ func TestPeerBelowATombstoneFloorGetsTheListOfWhatIsHeld(t *testing.T) {
 	a.Register(moment(TombstoneAge), testInstance("s", "2", 1))
 	if s := pull(fresh, a, TombstoneAge); s.Held != nil {
 		t.Fatal("the list was sent to one that is above the floor")
+	}
+}
+
+// A node that holds nothing asks one peer, and before the answer comes it has learned from another what the first one knows
+// to be deleted, and has forgotten how: found by the simulator, seed 2847.
+func TestAnEmptyNodeLearnsWhatWasDeletedMeanwhile(t *testing.T) {
+	a, b, fresh := newCatalog("a"), newCatalog("b"), newCatalog("fresh")
+	key := a.Register(moment(0), testInstance("s", "1", 1)).Key
+	take := func(to *Catalog, t *Transfer) {
+		to.Apply(moment(0), t.Records)
+		to.Finish(moment(0), t.Summary)
+	}
+	take(b, a.Transfer(b.Vector(), false))
+	a.Delete(moment(0), key, KindRegistration, Evicted)
+	a.Collect(moment(TombstoneAge), TombstoneAge, nil)
+	answer := a.Transfer(fresh.Vector(), false)
+	take(fresh, b.Transfer(fresh.Vector(), false))
+	if got, _ := fresh.Get(key); got == nil {
+		t.Fatal("the stale peer has nothing to give")
+	}
+	take(fresh, answer)
+	if got, _ := fresh.Get(key); got != nil {
+		t.Errorf("%+v came back from the dead", got)
 	}
 }
 

@@ -38,7 +38,8 @@ func (c *Catalog) Transfer(v *causal.Vector, full bool) *Transfer {
 		}
 		below = below || r.First <= c.floors[o]
 	}
-	if below && v.Len() > 0 && planted != "the list of what is held is not sent" {
+	// The list goes to a peer that holds nothing, too: until this arrives it may have learned from others what is deleted here.
+	if below && planted != "the list of what is held is not sent" {
 		t.Summary.Held = c.held()
 	}
 	return t

@@ -44,6 +44,7 @@ func TestSeedsThatOnceFailedPass(t *testing.T) {
 		{"long", 6569, "two lives of one node, both without memory, take the same higher incarnation"},
 		{"pauses", 31198, "a home that is about to die takes a mark off, and its heir, which keeps the lease, never puts it on again"},
 		{"wan", 272, "a gateway is made ready by a link, and its own data centre, which it has not heard yet, knows more"},
+		{"wan", 2847, "an empty node learns from one peer what another, which it has asked before, knows to be deleted"},
 		{"long", 111, "a mark is taken off a lease that nobody has renewed, and never put on again"},
 	} {
 		if r := world.Run(world.Generate(c.seed, c.scenario, 0)); r.Failure != nil {
