@@ -624,11 +624,13 @@ func TestEmbeddedInstancesDieWithTheirNodeUnlessItLooksLikeACut(t *testing.T) {
 }
 
 func TestNodeThatWasStoppedJudgesNoOne(t *testing.T) {
-	w := newWorld(t, 13, 1)
+	w := newWorld(t, 13, 2)
 	keys := w.register("n1", "s", 2, 2*time.Second)
 	w.run(time.Second)
-	w.now += 10 * time.Second // The process is stopped: no ticks, no renewals.
-	w.reps["n1"].Resumed(w.moment(), "10s")
+	w.now += 10 * time.Second // The processes are stopped: no ticks, no renewals.
+	for _, name := range w.order {
+		w.reps[name].Resumed(w.moment(), "10s")
+	}
 	w.run(1900 * time.Millisecond)
 	w.want("s", 2, 0)
 	w.renewing("n1", keys[:1], 500*time.Millisecond, time.Second, nil)
