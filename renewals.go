@@ -1,19 +1,17 @@
 package muster
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
-
-	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/musterhq/muster/catalog"
 	"github.com/musterhq/muster/gossip/frame"
 )
 
-// kindRenewals is the kind of packet that carries renewals to their home: [namespace, service, id, ...].
-const kindRenewals = frame.FirstForeign
+// renewalFields is how many values a renewal is in a packet of kindRenewals, which carries renewals to their home:
+// [namespace, service, id, ...].
+const renewalFields = 3
 
 // errRenewals is a packet of renewals that cannot be read. Nothing was renewed by it.
 var errRenewals = errors.New("muster: malformed renewals")
@@ -28,9 +26,7 @@ func appendRenewals(keys []Key, maxBytes int) (packet []byte, rest []Key) {
 		}
 		n++
 	}
-	buf := bytes.NewBuffer(frame.AppendHeader(nil, kindRenewals))
-	enc := msgpack.NewEncoder(buf)
-	_ = enc.EncodeArrayLen(3 * n) // Writing to a buffer cannot fail.
+	buf, enc := newPacket(kindRenewals, renewalFields*n)
 	for _, k := range keys[:n] {
 		_ = enc.EncodeString(k.Namespace)
 		_ = enc.EncodeString(k.Service)
@@ -41,14 +37,9 @@ func appendRenewals(keys []Key, maxBytes int) (packet []byte, rest []Key) {
 
 // decodeRenewals reads what appendRenewals wrote.
 func decodeRenewals(b []byte) ([]Key, error) {
-	if kind, err := frame.Kind(b); err != nil || kind != kindRenewals {
-		return nil, fmt.Errorf("%w: wrong kind or version", errRenewals)
-	}
-	r := bytes.NewReader(b[frame.HeaderSize:])
-	dec := msgpack.NewDecoder(r)
-	n, err := dec.DecodeArrayLen()
-	if err != nil || n < 0 || n%3 != 0 || n > r.Len() {
-		return nil, fmt.Errorf("%w: %d fields in %d bytes", errRenewals, n, len(b))
+	r, dec, n, err := openPacket(b, kindRenewals, renewalFields)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errRenewals, err)
 	}
 	var scrap [catalog.MaxNameBytes]byte
 	text := func() string {
@@ -67,15 +58,15 @@ func decodeRenewals(b []byte) ([]Key, error) {
 		}
 		return string(scrap[:length])
 	}
-	keys := make([]Key, 0, n/3)
-	for range n / 3 {
+	keys := make([]Key, 0, n)
+	for range n {
 		keys = append(keys, Key{Namespace: text(), Service: text(), ID: text()})
+	}
+	if err == nil {
+		err = closePacket(r)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errRenewals, err)
-	}
-	if r.Len() > 0 {
-		return nil, fmt.Errorf("%w: %d bytes too many", errRenewals, r.Len())
 	}
 	return keys, nil
 }

@@ -94,9 +94,7 @@ func (r *Replica) reported(inst *Instance, rep CheckReport) {
 
 // passReport plans to tell another node of a report.
 func (r *Replica) passReport(rep CheckReport, to string) {
-	if len(r.forward)+len(r.reports) == 0 {
-		r.forwardDue = r.at.Mono + forwardDelay
-	}
+	r.gather()
 	r.reports[to] = append(r.reports[to], rep)
 }
 

@@ -61,10 +61,15 @@ func (r *Replica) Renew(at Moment, key Key) Renewal {
 
 // pass plans to tell another node of a renewal.
 func (r *Replica) pass(key Key, to string) {
+	r.gather()
+	r.forward[to] = append(r.forward[to], key)
+}
+
+// gather sets the time at which what waits for other nodes is sent, if nothing does yet.
+func (r *Replica) gather() {
 	if len(r.forward)+len(r.reports) == 0 {
 		r.forwardDue = r.at.Mono + forwardDelay
 	}
-	r.forward[to] = append(r.forward[to], key)
 }
 
 // RenewForwarded is renewals that peers pass on because this node is the home. What is not held here is left alone: the
@@ -299,9 +304,7 @@ func (r *Replica) assignHeirs() {
 			return
 		}
 		h.moved = false
-		for _, v := range r.cat.Services().Services {
-			h.rest = append(h.rest, ServiceKey{Namespace: v.Namespace(), Service: v.Service()})
-		}
+		h.rest = r.serviceKeys()
 	}
 	for seen := 0; len(h.rest) > 0 && seen < heirsSlice; h.rest = h.rest[1:] {
 		v := r.cat.Lookup(h.rest[0].Namespace, h.rest[0].Service)
@@ -315,6 +318,16 @@ func (r *Replica) assignHeirs() {
 	if len(h.rest) > 0 {
 		h.planned, h.due = true, r.at.Mono+heirsPause
 	}
+}
+
+// serviceKeys names every service that has instances, in order: for work that is done in slices.
+func (r *Replica) serviceKeys() []ServiceKey {
+	all := r.cat.Services().Services
+	keys := make([]ServiceKey, len(all))
+	for i, v := range all {
+		keys[i] = ServiceKey{Namespace: v.Namespace(), Service: v.Service()}
+	}
+	return keys
 }
 
 // anyDeadHome reports whether an instance has a home that is not alive.

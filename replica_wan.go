@@ -3,7 +3,6 @@ package muster
 import (
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/musterhq/muster/gossip/spread"
@@ -19,12 +18,6 @@ type Distance struct {
 
 // World is what a gateway tells the members of its data centre: which others can be reached.
 type World struct{ Reachable []Distance }
-
-// datacenterOf is the part of "datacenter/name" before the name.
-func datacenterOf(id string) string {
-	dc, _, _ := strings.Cut(id, "/")
-	return dc
-}
 
 // elsewhere is what a replica knows of other data centres. At a gateway it comes from its links and from what the gateways of
 // the world say of theirs; every gateway tells the members of its own data centre which ones can be reached, and that is
@@ -164,7 +157,7 @@ func (w *elsewhere) world(own string) []Distance {
 	reached := map[string]bool{own: true}
 	todo := slices.Clone(w.linked[own])
 	for _, peer := range w.links {
-		todo = append(todo, datacenterOf(peer))
+		todo = append(todo, spread.DatacenterOf(peer))
 	}
 	for len(todo) > 0 {
 		dc := todo[0]
@@ -203,6 +196,7 @@ func (r *Replica) tendWAN() {
 // judgeAway compares the data centres that instances are in with those that can be reached.
 func (r *Replica) judgeAway() {
 	w := &r.wan
+	maps.DeleteFunc(w.heard, func(_ string, news worldNews) bool { return r.at.Mono-news.at > worldAge })
 	if len(w.abroad) == 0 && len(w.away) == 0 || r.at.Mono-w.begun < worldAge && len(w.heard) == 0 {
 		return // Nothing is elsewhere, or nobody can have said anything yet.
 	}
@@ -229,11 +223,8 @@ func (r *Replica) judgeAway() {
 // planMarks plans to bring the views in line with whether a data centre is away.
 func (r *Replica) planMarks(dc string) {
 	r.cat.SetAway(dc, r.wan.away[dc])
-	rest := awayRest{datacenter: dc}
-	for _, v := range r.cat.Services().Services {
-		rest.services = append(rest.services, ServiceKey{Namespace: v.Namespace(), Service: v.Service()})
-	}
-	r.wan.rest = append(slices.DeleteFunc(r.wan.rest, func(a awayRest) bool { return a.datacenter == dc }), rest)
+	r.wan.rest = slices.DeleteFunc(r.wan.rest, func(a awayRest) bool { return a.datacenter == dc })
+	r.wan.rest = append(r.wan.rest, awayRest{dc, r.serviceKeys()})
 }
 
 // markAway does a slice of what planMarks has planned.

@@ -13,11 +13,8 @@ import (
 	"github.com/musterhq/muster/gossip/frame"
 )
 
-// kindReports is the kind of packet that carries reports of TTL checks to their home: [namespace, service, id, check,
-// status, output, ...].
-const kindReports = frame.FirstForeign + 1
-
-// reportFields is how many values a report is.
+// reportFields is how many values a report is in a packet of kindReports, which carries reports of TTL checks to their home:
+// [namespace, service, id, check, status, output, ...].
 const reportFields = 6
 
 // errReports is a packet of reports that cannot be read. Nothing was counted of it.
@@ -33,9 +30,7 @@ func appendReports(reports []CheckReport, maxBytes int) (packet []byte, rest []C
 		}
 		n++
 	}
-	buf := bytes.NewBuffer(frame.AppendHeader(nil, kindReports))
-	enc := msgpack.NewEncoder(buf)
-	_ = enc.EncodeArrayLen(reportFields * n) // Writing to a buffer cannot fail.
+	buf, enc := newPacket(kindReports, reportFields*n)
 	for i := range reports[:n] {
 		p := &reports[i]
 		for _, s := range []string{p.Key.Namespace, p.Key.Service, p.Key.ID, p.Check} {
@@ -49,17 +44,12 @@ func appendReports(reports []CheckReport, maxBytes int) (packet []byte, rest []C
 
 // decodeReports reads what appendReports wrote.
 func decodeReports(b []byte) ([]CheckReport, error) {
-	if kind, err := frame.Kind(b); err != nil || kind != kindReports {
-		return nil, fmt.Errorf("%w: wrong kind or version", errReports)
-	}
-	r := bytes.NewReader(b[frame.HeaderSize:])
-	dec := msgpack.NewDecoder(r)
-	n, err := dec.DecodeArrayLen()
-	if err != nil || n < 0 || n%reportFields != 0 || n > r.Len() {
-		return nil, fmt.Errorf("%w: %d fields in %d bytes", errReports, n, len(b))
+	r, dec, n, err := openPacket(b, kindReports, reportFields)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errReports, err)
 	}
 	var reports []CheckReport
-	for range n / reportFields {
+	for range n {
 		var p CheckReport
 		for _, to := range []struct {
 			s           *string
@@ -87,8 +77,8 @@ func decodeReports(b []byte) ([]CheckReport, error) {
 		}
 		reports = append(reports, p)
 	}
-	if r.Len() > 0 {
-		return nil, fmt.Errorf("%w: %d bytes too many", errReports, r.Len())
+	if err := closePacket(r); err != nil {
+		return nil, fmt.Errorf("%w: %w", errReports, err)
 	}
 	return reports, nil
 }

@@ -186,40 +186,33 @@ func (s *sender) close() {
 
 // receive takes a message from a peer. It runs on the pool's goroutine, one message at a time.
 func (n *Node) receive(from string, msg []byte) {
-	id := n.cfg.Datacenter + "/" + from
+	input, err := n.read(n.cfg.Datacenter+"/"+from, msg)
+	if err != nil {
+		n.malformed.Add(1)
+		n.log.Debug("message not understood", "peer", from, "err", err)
+		return
+	}
+	n.do(input)
+}
+
+// read is what a message from a member says to the replica.
+func (n *Node) read(from string, msg []byte) (input func(*Replica, Moment), err error) {
 	kind, err := frame.Kind(msg)
-	if err == nil && kind == kindRenewals {
-		keys, bad := decodeRenewals(msg)
-		if bad == nil {
-			n.do(func(r *Replica, at Moment) { r.RenewForwarded(at, keys) })
-			return
-		}
-		err = bad
+	if err != nil {
+		return nil, err
 	}
-	if err == nil && kind == kindWorld {
-		world, bad := decodeWorld(msg)
-		if bad == nil {
-			n.do(func(r *Replica, at Moment) { r.Hear(at, id, world) })
-			return
-		}
-		err = bad
+	switch kind {
+	case kindRenewals:
+		keys, err := decodeRenewals(msg)
+		return func(r *Replica, at Moment) { r.RenewForwarded(at, keys) }, err
+	case kindReports:
+		reports, err := decodeReports(msg)
+		return func(r *Replica, at Moment) { r.ReportForwarded(at, reports) }, err
+	case kindWorld:
+		world, err := decodeWorld(msg)
+		return func(r *Replica, at Moment) { r.Hear(at, from, world) }, err
+	default:
+		m, err := frame.Decode(msg, from)
+		return func(r *Replica, at Moment) { r.Receive(at, from, m) }, err
 	}
-	if err == nil && kind == kindReports {
-		reports, bad := decodeReports(msg)
-		if bad == nil {
-			n.do(func(r *Replica, at Moment) { r.ReportForwarded(at, reports) })
-			return
-		}
-		err = bad
-	}
-	if err == nil {
-		m, bad := frame.Decode(msg, id)
-		if bad == nil {
-			n.do(func(r *Replica, at Moment) { r.Receive(at, id, m) })
-			return
-		}
-		err = bad
-	}
-	n.malformed.Add(1)
-	n.log.Debug("message not understood", "peer", from, "err", err)
 }

@@ -110,7 +110,7 @@ func (n *Node) seeLinks() {
 			continue
 		}
 		for _, far := range m.Links {
-			to[m.Datacenter][datacenterOf(far)] = true
+			to[m.Datacenter][spread.DatacenterOf(far)] = true
 		}
 	}
 	n.do(func(r *Replica, at Moment) {
@@ -177,7 +177,7 @@ func (n *Node) Distances() []Distance {
 	return n.replica.Distances()
 }
 
-// Gateways lists the gateways of all data centres as this one sees them, nearest first; nil if this node is none.
+// Gateways lists the gateways of all data centres as this one sees them, by data centre and name; nil if this node is none.
 func (n *Node) Gateways() []Member {
 	gateways := n.gateways.Load()
 	if gateways == nil {

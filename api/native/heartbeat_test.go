@@ -21,7 +21,7 @@ func TestPlainHeartbeatsAreThoseOfTheMux(t *testing.T) {
 			rapid.SampledFrom([]string{"heartbeat", "heartbeat", "heartbeat/", "heartbeat/x", "heartbeat?", "heartbeat?a=b", "status", ""}).Draw(t, "last")
 		r, err := http.NewRequestWithContext(t.Context(), rapid.SampledFrom([]string{"PUT", "PUT", "PUT", "GET"}).Draw(t, "method"), "http://h"+path, http.NoBody)
 		if err != nil {
-			t.Skip(err)
+			return // No URL, so no request.
 		}
 		key, plain := plainHeartbeat(r)
 		if !plain {

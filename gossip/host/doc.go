@@ -1,6 +1,6 @@
 // Package host is what pools of nodes need of the machine that they run on: UDP and TCP on one port, addresses that are
-// looked up anew, names that everyone can carry, and the lines of memberlist and Serf as log records. The pool of a data
-// centre and the pool between data centres share it.
+// looked up anew, names that everyone can carry, and the lines of memberlist and Serf as log records; and the words in which
+// both speak of their members. The pool of a data centre and the pool between data centres share it.
 //
 // Source. Sockets do what memberlist's own transport does, in less memory; see there for how.
 //
@@ -10,5 +10,5 @@
 //
 // Concurrency. All methods may be called from any goroutine.
 //
-// Bounds. 64 packets and one stream wait to be taken; 10 log lines a second pass.
+// Bounds. 64 packets and one stream wait to be taken; 10 log lines a second pass. A Mailbox has no bound.
 package host

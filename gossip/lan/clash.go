@@ -137,5 +137,5 @@ func (p *Pool) reportClash(name, addr string) {
 	if l := p.roster.living(name); l != nil {
 		m = l.Member
 	}
-	p.events.put(Event{Kind: EventConflict, Member: m, Other: addr})
+	p.events.Put(Event{Kind: EventConflict, Member: m, Other: addr})
 }

@@ -44,8 +44,8 @@ func (p *Pool) announce() {
 		select {
 		case <-p.done:
 			return
-		case <-p.events.ready:
-			for _, e := range p.events.take() {
+		case <-p.events.Ready:
+			for _, e := range p.events.Take() {
 				if p.closing() {
 					return
 				}

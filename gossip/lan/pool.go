@@ -30,7 +30,7 @@ type Pool struct {
 	ml        *memberlist.Config
 	transport *transport
 	roster    *roster
-	events    *eventQueue
+	events    *host.Mailbox[Event]
 	inbox     chan inbound // Config.Queue deep; full: packets are dropped and counted, streams wait
 	stats     counters
 	meta      atomic.Pointer[[]byte] // encoded card
@@ -92,7 +92,7 @@ func open(ctx context.Context, cfg Config) (*Pool, error) {
 	p := &Pool{
 		cfg: cfg, id: ml.Name, ml: ml,
 		log:     cfg.Logger.With("component", "lan", "node", cfg.Name),
-		events:  newEventQueue(),
+		events:  host.NewMailbox[Event](),
 		inbox:   make(chan inbound, cfg.Queue),
 		ready:   make(chan struct{}),
 		clashes: map[string]time.Time{},

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/memberlist"
+
+	"github.com/musterhq/muster/gossip/host"
 )
 
 // maxDeparted is how many departed members are remembered; beyond that the longest gone is forgotten first.
@@ -27,7 +29,7 @@ type life struct {
 // under its own lock: nothing in here waits, and nothing in here calls memberlist.
 type roster struct {
 	self   string // identity of this node
-	events *eventQueue
+	events *host.Mailbox[Event]
 
 	view    atomic.Pointer[View]
 	version atomic.Uint64 // of names; the view is built when it is asked for and older than this
@@ -36,7 +38,7 @@ type roster struct {
 	names map[string][]*life
 }
 
-func newRoster(self string, events *eventQueue) *roster {
+func newRoster(self string, events *host.Mailbox[Event]) *roster {
 	r := &roster{self: self, events: events, names: map[string][]*life{}}
 	r.view.Store(newView(0, nil))
 	return r
@@ -200,7 +202,7 @@ func (r *roster) replace(name string, l *life) {
 	})
 	r.version.Add(1)
 	if e, ok := difference(before, after); ok && after.id != r.self {
-		r.events.put(e)
+		r.events.Put(e)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 
 	"github.com/hashicorp/memberlist"
 	"pgregory.net/rapid"
+
+	"github.com/musterhq/muster/gossip/host"
 )
 
 // book is a roster with a hand for its news.
@@ -20,7 +22,7 @@ type book struct {
 }
 
 func newBook() *book {
-	return &book{newRoster(lifeID("self", 1), newEventQueue()), time.Unix(1000, 0)}
+	return &book{newRoster(lifeID("self", 1), host.NewMailbox[Event]()), time.Unix(1000, 0)}
 }
 
 func (b *book) up(name string, inc uint64, port uint16) []*life {
@@ -39,7 +41,7 @@ func (b *book) word(name string, inc uint64) { b.leaving(lifeID(name, inc), name
 
 // told is the events since the last call, as "joined 2".
 func (b *book) told() (out []string) {
-	for _, e := range b.events.take() {
+	for _, e := range b.events.Take() {
 		out = append(out, fmt.Sprint(e.Kind, " ", e.Member.Incarnation))
 	}
 	return out
@@ -193,7 +195,7 @@ func TestEventsAddUpToTheView(t *testing.T) {
 				b.word(name, inc)
 			}
 		}
-		for _, e := range b.events.take() {
+		for _, e := range b.events.Take() {
 			if e.Member.Name == "self" && lifeID("self", e.Member.Incarnation) == b.self {
 				t.Fatalf("an event about this node: %+v", e)
 			}

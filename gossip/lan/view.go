@@ -6,33 +6,19 @@ import (
 	"time"
 
 	"github.com/hashicorp/memberlist"
+
+	"github.com/musterhq/muster/gossip/host"
 )
 
-// State is what a node believes about a member. A member that is merely suspected is still alive.
-type State int
+// State is what a node believes about another; see package host.
+type State = host.State
 
+// The states of a member.
 const (
-	// StateAlive is a member that answers, as far as is known.
-	StateAlive State = iota + 1
-	// StateLeft is a member that said that it leaves.
-	StateLeft
-	// StateFailed is a member that stopped answering.
-	StateFailed
+	StateAlive  = host.StateAlive
+	StateLeft   = host.StateLeft
+	StateFailed = host.StateFailed
 )
-
-// String is "alive", "left" or "failed".
-func (s State) String() string {
-	switch s {
-	case StateAlive:
-		return "alive"
-	case StateLeft:
-		return "left"
-	case StateFailed:
-		return "failed"
-	default:
-		return "unknown"
-	}
-}
 
 // Member is what is known of one node. A value; it does not change.
 type Member struct {

@@ -41,8 +41,8 @@ type far struct {
 
 func (f *far) has(id string) bool { return slices.Contains(f.peers, id) }
 
-// datacenterOf is the part of a node's id before its name.
-func datacenterOf(id string) string {
+// DatacenterOf is the part of a node's id, "datacenter/name", before its name.
+func DatacenterOf(id string) string {
 	dc, _, _ := strings.Cut(id, "/")
 	return dc
 }
@@ -109,15 +109,15 @@ func (e *Engine) known(id string) bool { return e.roster.has(id) || e.far.has(id
 
 // forward sends frames that are new here over the links, each to those data centres that do not get it otherwise.
 func (e *Engine) forward(from string, frames []Frame) {
-	own := datacenterOf(e.cfg.Self)
+	own := DatacenterOf(e.cfg.Self)
 	for _, peer := range e.far.peers {
 		if peer == from {
 			continue
 		}
-		to := datacenterOf(peer)
+		to := DatacenterOf(peer)
 		var out []Frame
 		for _, f := range frames {
-			origin := datacenterOf(f.Origin.Node)
+			origin := DatacenterOf(f.Origin.Node)
 			if origin == to || origin != own && slices.Contains(e.far.linked[to], origin) {
 				continue
 			}
@@ -129,18 +129,6 @@ func (e *Engine) forward(from string, frames []Frame) {
 		for _, p := range pack(out, e.cfg.MaxFar) {
 			e.send([]string{peer}, p, true)
 		}
-	}
-}
-
-// adopt makes frames from another data centre this node's to spread in its own.
-func (e *Engine) adopt(frames []Frame) {
-	for i := range frames {
-		f := &frames[i]
-		f.Root, f.Fanout = e.cfg.Self, e.fanout()
-		if FrameSize(*f) > e.cfg.StreamAt*e.cfg.MaxPacket {
-			f.Fanout = uint8(e.cfg.Fanout)
-		}
-		e.tails.set(f.Origin, f.Deltas[len(f.Deltas)-1].Seq, e.now, e.cfg.HeadDelays[0])
 	}
 }
 

@@ -11,22 +11,28 @@ func (e *Engine) fanout() uint8 {
 
 // local sends this node's writes on their way.
 func (e *Engine) local(in Local) {
-	f := Frame{Origin: in.Origin, Fanout: e.fanout(), Deltas: in.Deltas}
+	f := Frame{Origin: in.Origin, Deltas: in.Deltas}
 	if !f.ordered() {
 		e.stats.Malformed++
 		return
 	}
+	e.root(&f)
+	e.took(f, true)
+	e.relay("", []Frame{f})
+	e.forward("", []Frame{f})
+}
+
+// root makes this node the top of the tree by which a frame travels in its data centre.
+func (e *Engine) root(f *Frame) {
+	f.Root, f.Fanout = "", e.fanout()
 	if f.Origin.Node != e.cfg.Self {
 		f.Root = e.cfg.Self
 	}
-	if FrameSize(f) > e.cfg.StreamAt*e.cfg.MaxPacket {
+	if FrameSize(*f) > e.cfg.StreamAt*e.cfg.MaxPacket {
 		// A large batch goes through a tree even in a small cluster, lest the writer send all of it to everyone.
 		f.Fanout = uint8(e.cfg.Fanout)
 	}
-	e.took(f, true)
 	e.tails.set(f.Origin, f.Deltas[len(f.Deltas)-1].Seq, e.now, e.cfg.HeadDelays[0])
-	e.relay("", []Frame{f})
-	e.forward("", []Frame{f})
 }
 
 // push takes in what a member sent, or the far end of a link, passes on what was new of it, and notes what is missing before or between.
@@ -55,7 +61,9 @@ func (e *Engine) push(from string, m Push) {
 		if planted == "what comes over a link is not passed on" {
 			return
 		}
-		e.adopt(onward)
+		for i := range onward {
+			e.root(&onward[i])
+		}
 	}
 	e.relay(from, onward)
 	e.forward(from, onward)

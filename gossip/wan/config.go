@@ -14,9 +14,9 @@ import (
 
 // Limits on names, in bytes, as in the pool of a data centre.
 const (
-	MaxName       = 64
-	MaxDatacenter = 32
-	MaxZone       = 64
+	MaxName       = host.MaxName
+	MaxDatacenter = host.MaxDatacenter
+	MaxZone       = host.MaxZone
 )
 
 // MaxMessage is the largest message that Send takes, in bytes.
@@ -99,54 +99,15 @@ func (c *Config) Validate() error {
 	bad := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("%w: "+format, append([]any{ErrConfig}, args...)...))
 	}
-	if err := host.CheckName(c.Name, MaxName); err != nil {
-		bad("Name %q %w", c.Name, err)
-	}
-	if err := host.CheckName(c.Datacenter, MaxDatacenter); err != nil {
-		bad("Datacenter %q %w", c.Datacenter, err)
-	}
-	if c.Zone != "" {
-		if err := host.CheckName(c.Zone, MaxZone); err != nil {
-			bad("Zone %q %w", c.Zone, err)
-		}
-	}
-	if c.Transport == nil {
-		if _, _, err := host.SplitHostPort(c.Bind); err != nil {
-			bad("Bind %w", err)
-		}
-		if c.Advertise != "" {
-			if _, err := host.ParseAdvertise(c.Advertise); err != nil {
-				bad("Advertise %w", err)
-			}
-		}
-	}
+	host.Config{
+		Name: c.Name, Datacenter: c.Datacenter, Zone: c.Zone, Bind: c.Bind, Advertise: c.Advertise, Sockets: c.Transport == nil,
+		Keys: c.Keys, Seeds: c.Seeds, Incarnation: c.Meta.Incarnation, RejoinMin: c.RejoinMin, RejoinMax: c.RejoinMax, Forget: c.Forget,
+	}.Check(bad)
 	if _, ok := profiles[c.profile()]; !ok {
 		bad("Profile %q is not one of local, wan", c.Profile)
 	}
-	for i, k := range c.Keys {
-		// The key itself is a secret: only its length is shown.
-		if memberlist.ValidateKey(k) != nil {
-			bad("Keys[%d] has %d bytes, a key has 16, 24 or 32", i, len(k))
-		}
-	}
 	if c.TLS != nil && len(c.TLS.Certificates) == 0 && c.TLS.GetCertificate == nil {
 		bad("TLS has no certificate, and links need one at both ends")
-	}
-	for _, s := range c.Seeds {
-		if _, port, err := host.SplitHostPort(s); err != nil {
-			bad("Seeds %w", err)
-		} else if port == 0 {
-			bad("Seeds %q has port 0", s)
-		}
-	}
-	if c.Meta.Incarnation == 0 {
-		bad("Meta.Incarnation is 0, it has to grow from life to life")
-	}
-	if c.RejoinMin < 0 || c.RejoinMax < 0 || c.RejoinMax != 0 && c.RejoinMax < c.RejoinMin {
-		bad("RejoinMin %v and RejoinMax %v are not a range", c.RejoinMin, c.RejoinMax)
-	}
-	if c.Forget < 0 {
-		bad("Forget %v is negative", c.Forget)
 	}
 	if c.QueueBytes != 0 && c.QueueBytes < MaxMessage+messageCost {
 		bad("QueueBytes %d is less than the %d that one message may need", c.QueueBytes, MaxMessage+messageCost)

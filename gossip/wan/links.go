@@ -149,7 +149,7 @@ func (p *Pool) adopt(s *session, life string, dialled bool) {
 	}
 	l.drained = func() {
 		if p.cfg.OnDrained != nil {
-			p.calls.put(func() { p.cfg.OnDrained(l.peer) })
+			p.calls.Put(func() { p.cfg.OnDrained(l.peer) })
 		}
 	}
 	l.valid = func() bool { return l.keys == nil || p.ringHolds(l.keys()) }

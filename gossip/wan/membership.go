@@ -133,7 +133,7 @@ func (p *Pool) refresh() {
 // tell queues an event.
 func (p *Pool) tell(e Event) {
 	if p.cfg.OnEvent != nil {
-		p.calls.put(func() { p.cfg.OnEvent(e) })
+		p.calls.Put(func() { p.cfg.OnEvent(e) })
 	}
 }
 

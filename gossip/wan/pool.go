@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/serf/serf"
+
+	"github.com/musterhq/muster/gossip/host"
 )
 
 // Pool is this gateway's membership of the pool of all gateways, and its links. Make one with Start; the zero value is not
@@ -29,7 +31,7 @@ type Pool struct {
 	port  *port
 	links *links
 	ended endings
-	calls *mailbox // of OnEvent and OnDrained
+	calls *host.Mailbox[func()] // of OnEvent and OnDrained
 	stats counters
 
 	view   atomic.Pointer[View]
@@ -89,7 +91,7 @@ func open(ctx context.Context, cfg Config) (*Pool, error) {
 		me:    identity{name: cfg.Name, datacenter: cfg.Datacenter, ring: ring, tls: cfg.TLS},
 		self:  lifeName(cfg.Datacenter, cfg.Name, cfg.Meta.Incarnation),
 		log:   cfg.Logger.With("component", "wan", "node", ID(cfg.Datacenter, cfg.Name)),
-		links: newLinks(), calls: newMailbox(), clashes: map[string]time.Time{},
+		links: newLinks(), calls: host.NewMailbox[func()](), clashes: map[string]time.Time{},
 		dirty: make(chan struct{}, 1), steer: make(chan struct{}, 1), retag: make(chan struct{}, 1),
 	}
 	p.view.Store(&View{})
@@ -229,8 +231,8 @@ func (p *Pool) closing() bool { return p.life.Err() != nil }
 func (p *Pool) deliver() {
 	for {
 		select {
-		case <-p.calls.ready:
-			for _, call := range p.calls.take() {
+		case <-p.calls.Ready:
+			for _, call := range p.calls.Take() {
 				if p.closing() {
 					return
 				}

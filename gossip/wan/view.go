@@ -10,33 +10,19 @@ import (
 	"time"
 
 	"github.com/hashicorp/serf/serf"
+
+	"github.com/musterhq/muster/gossip/host"
 )
 
-// State is what a gateway believes about another. One that is merely suspected is still alive.
-type State int
+// State is what a gateway believes about another; see package host.
+type State = host.State
 
+// The states of a member.
 const (
-	// StateAlive is a gateway that answers, as far as is known.
-	StateAlive State = iota + 1
-	// StateLeft is a gateway that said that it leaves.
-	StateLeft
-	// StateFailed is a gateway that stopped answering.
-	StateFailed
+	StateAlive  = host.StateAlive
+	StateLeft   = host.StateLeft
+	StateFailed = host.StateFailed
 )
-
-// String is "alive", "left" or "failed".
-func (s State) String() string {
-	switch s {
-	case StateAlive:
-		return "alive"
-	case StateLeft:
-		return "left"
-	case StateFailed:
-		return "failed"
-	default:
-		return "unknown"
-	}
-}
 
 // Member is what is known of one gateway.
 type Member struct {

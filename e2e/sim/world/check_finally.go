@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/musterhq/muster"
+	"github.com/musterhq/muster/gossip/spread"
 	"github.com/musterhq/muster/selfpreserve"
 )
 
@@ -115,7 +116,7 @@ func (w *World) checkScopes(n *node) {
 	dead := 0
 	for _, v := range n.rep.Catalog().Services().Services {
 		for _, inst := range v.Instances() {
-			if inst.Permanent || inst.Datacenter != datacenterOf(n.id) {
+			if inst.Permanent || inst.Datacenter != spread.DatacenterOf(n.id) {
 				continue
 			}
 			if w.resolve(n, inst.Home) == nil && inst.Home != n.id {

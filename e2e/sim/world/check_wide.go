@@ -6,6 +6,7 @@ import (
 
 	"github.com/musterhq/muster"
 	"github.com/musterhq/muster/catalog"
+	"github.com/musterhq/muster/gossip/spread"
 )
 
 // Bounds between data centres.
@@ -31,7 +32,7 @@ func (n *node) steady() time.Duration {
 
 // knows reports whether a node may name another as a home: itself, a member that it sees, or one elsewhere that is there.
 func (w *World) knows(n *node, home string) bool {
-	if datacenterOf(home) != datacenterOf(n.id) {
+	if spread.DatacenterOf(home) != spread.DatacenterOf(n.id) {
 		return slices.ContainsFunc(w.byID[home], func(q *node) bool { return q.up })
 	}
 	return home == n.id || w.resolve(n, home) != nil
@@ -50,7 +51,7 @@ func (w *World) closest(nodes []*node, place, i int) *node {
 
 // checkEnder: nobody but members of its own data centre ends an instance.
 func (w *World) checkEnder(n *node, old *muster.Instance, rec *catalog.Record) {
-	if rec != nil && rec.Deleted() && datacenterOf(rec.Stamp.Dot.Origin.Node) != old.Datacenter {
+	if rec != nil && rec.Deleted() && spread.DatacenterOf(rec.Stamp.Dot.Origin.Node) != old.Datacenter {
 		w.fail("anytime_only_its_own_ends_it", "%s has no %s of %s any more: %s ended it", n.name, old.Key(), old.Datacenter, rec.Stamp.Dot)
 	}
 }

@@ -181,7 +181,7 @@ func (t *network) send(from *node, o muster.Outbound) {
 		deliver = func(to *node) { w.receive(to, from.id, msg) }
 	}
 	from.w.stats.Bytes += uint64(size)
-	if datacenterOf(o.To) != datacenterOf(from.id) {
+	if spread.DatacenterOf(o.To) != spread.DatacenterOf(from.id) {
 		w.wide.send(from, o.To, size, deliver)
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/musterhq/muster"
 	"github.com/musterhq/muster/catalog"
 	"github.com/musterhq/muster/catalog/wire"
+	"github.com/musterhq/muster/gossip/spread"
 )
 
 // node is one machine: a replica, its clocks, its disk, and what it knows of the other members.
@@ -104,7 +105,7 @@ func (w *World) start(n *node, snap *wire.Snapshot) {
 	at := n.moment()
 	_, count := w.plan.span(n.place)
 	cfg := muster.ReplicaConfig{
-		Name: n.name, Datacenter: datacenterOf(n.id), Zone: n.zone, Incarnation: n.incarnation,
+		Name: n.name, Datacenter: spread.DatacenterOf(n.id), Zone: n.zone, Incarnation: n.incarnation,
 		Preserve: muster.DefaultPreserve(), TombstoneAge: w.plan.Tombstone, OriginAge: w.plan.Origin,
 		Seeds: w.plan.Nodes > 1, Near: count > 1, ReadyWait: 20 * time.Second,
 		Rand: rand.New(rand.NewPCG(n.rand.Uint64(), n.rand.Uint64())), //nolint:gosec // Seeded on purpose.

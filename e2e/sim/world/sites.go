@@ -3,7 +3,6 @@ package world
 import (
 	"math/rand/v2"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -41,12 +40,6 @@ func (p *Plan) datacenter(node int) string {
 }
 
 func siteName(site int) string { return "dc" + strconv.Itoa(site+1) }
-
-// datacenterOf is the part of a node's id before its name.
-func datacenterOf(id string) string {
-	dc, _, _ := strings.Cut(id, "/")
-	return dc
-}
 
 // drawWide draws the data centres of a schedule, from chance of their own. One schedule in 30 takes hours.
 func (p *Plan) drawWide(nodes int) {

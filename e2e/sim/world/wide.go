@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/musterhq/muster/gossip/spread"
 )
 
 // wide is the network between data centres, in place of gossip/wan: links between gateways, one for each pair of data
@@ -266,7 +268,7 @@ func (x *wide) tellUp(l *link, i int) {
 	x.held[key], l.up[i], l.told, x.turned = l, true, w.now, w.now
 	w.note(n.name, "link to %s is up", peer.name)
 	n.rep.LinkUp(n.moment(), peer.id)
-	n.rep.SetDistance(n.moment(), datacenterOf(peer.id), 2*l.delay)
+	n.rep.SetDistance(n.moment(), spread.DatacenterOf(peer.id), 2*l.delay)
 	w.settle(n)
 	x.drain(l, 1-i)
 }

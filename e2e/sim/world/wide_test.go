@@ -7,6 +7,7 @@ import (
 	"github.com/musterhq/muster"
 	"github.com/musterhq/muster/catalog"
 	"github.com/musterhq/muster/catalog/causal"
+	"github.com/musterhq/muster/gossip/spread"
 )
 
 // linked is a world of data centres in which nothing is wrong, a minute old, a node of it, and an instance elsewhere.
@@ -41,7 +42,7 @@ func linked(t *testing.T, sites ...int) (w *World, n *node, far *muster.Instance
 	}
 	n = w.nodes[0]
 	for _, inst := range n.rep.Catalog().Lookup("default", "s").Instances() {
-		if inst.Datacenter != datacenterOf(n.id) {
+		if inst.Datacenter != spread.DatacenterOf(n.id) {
 			far = inst
 		}
 	}
@@ -71,7 +72,7 @@ func TestCheckersBetweenDatacentersFail(t *testing.T) {
 				n.rep.LinkDown(n.moment(), l.ends[1].id, "a test")
 			}
 			later := n.moment()
-			n.rep.Linked(later, datacenterOf(n.id), nil)
+			n.rep.Linked(later, spread.DatacenterOf(n.id), nil)
 			later.Mono += 2 * time.Second
 			n.rep.Tick(later)
 			w.checkAcross()
