@@ -44,7 +44,7 @@ func TestClientsOfEurekaLiveWithMuster(t *testing.T) {
 		readsRich(t, c, "RICH")   // It was there before the client: it is read with the whole registry,
 		readsRich(t, c, "RICHER") // or by a delta, by those that have deltas.
 	})
-	s.members("is renewed", func(t *testing.T, c *client) { s.stays(t, c, 2*lease, present) })
+	s.members("is renewed", func(t *testing.T, c *client) { s.stays(t, c, 2*c.leased(), present) })
 	s.members("changes its status", func(t *testing.T, c *client) {
 		c.must(t, "status "+c.out, "STATUS")
 		s.is(t, c, hasStatus(c.outStatus))
@@ -125,8 +125,8 @@ func (s *scene) killEveryHome(nodes []*node) {
 		killed := time.Now()
 		home.proc.kill()
 		s.members("fails over when "+home.id+" is killed", func(t *testing.T, c *client) {
-			s.stays(t, c, lease+3*time.Second, hasStatus("UP"))
-			eventually(t, lease, func() string { return renewedSince(c, nodes, home, killed) })
+			s.stays(t, c, c.leased()+3*time.Second, hasStatus("UP"))
+			eventually(t, c.leased(), func() string { return renewedSince(c, nodes, home, killed) })
 		})
 		s.each("reads on without "+home.id, func(t *testing.T, c *client) { c.sees(t, s.next(c).app, 1) })
 		home.start(nodes)
@@ -201,7 +201,7 @@ func (s *scene) restartEveryNode(nodes []*node) {
 		})
 	}
 	s.members("lives on after all nodes have been restarted", func(t *testing.T, c *client) {
-		s.stays(t, c, lease+time.Second, hasStatus("UP"))
+		s.stays(t, c, c.leased()+time.Second, hasStatus("UP"))
 	})
 	s.each("finds another after that", func(t *testing.T, c *client) { c.sees(t, s.next(c).app, 1) })
 }
