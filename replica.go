@@ -346,5 +346,11 @@ func (r *Replica) tell(t NodeEventType, subject, format string, args ...any) {
 	if r.quiet {
 		return
 	}
-	r.events = append(r.events, NodeEvent{At: r.at.Wall, Type: t, Subject: subject, Text: fmt.Sprintf(format, args...)})
+	r.note(t, subject, fmt.Sprintf(format, args...))
+}
+
+func (r *Replica) note(t NodeEventType, subject, text string) {
+	if !r.quiet {
+		r.events = append(r.events, NodeEvent{At: r.at.Wall, Type: t, Subject: subject, Text: text})
+	}
 }

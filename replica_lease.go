@@ -151,7 +151,7 @@ func (r *Replica) react(ch *catalog.Change) {
 		return
 	}
 	if ch.Old == nil && !r.quiet {
-		r.tell(NodeEventRegistration, key.String(), "registered, home %s", ch.New.Home)
+		r.note(NodeEventRegistration, key.String(), "registered, home "+ch.New.Home) // Too frequent for a format.
 	}
 	if planted == "a home asserts its lease against a new home" && ch.Old != nil && ch.Old.Home == r.id && ch.New.Home != r.id && r.holdsLive(key) {
 		r.reassert(ch.New)
@@ -187,6 +187,12 @@ func (r *Replica) holdsLive(key Key) bool {
 // heir does.
 func (r *Replica) hold(inst *Instance) {
 	key := inst.Key()
+	if key == r.afresh && inst.Home == r.id && !inst.Preserved && r.embedded[key] == nil && r.leased(inst) {
+		r.watch(inst)
+		r.grant(inst, false)
+		delete(r.marked, key)
+		return // As below, without asking what was held.
+	}
 	l, held := r.leases.Lookup(key)
 	switch {
 	case inst.Home == r.id && r.embedded[key] != nil:

@@ -29,10 +29,9 @@ func (r *Replica) Register(at Moment, inst *Instance, embedded bool) (stored *In
 	inst.Override, inst.OverrideReason, inst.Preserved, inst.Results = StatusNone, "", false, nil
 	r.begin(at)
 	key := inst.Key()
-	old := r.cat.Current(key)
 	if embedded && !r.boot.ready && planted != "a node writes before it has caught up" {
 		r.early[key] = inst
-		return inst, old == nil, nil
+		return inst, r.cat.Current(key) == nil, nil
 	}
 	if embedded {
 		r.embedded[key] = inst
@@ -40,10 +39,12 @@ func (r *Replica) Register(at Moment, inst *Instance, embedded bool) (stored *In
 		delete(r.embedded, key)
 	}
 	r.afresh = key // Its clock starts afresh, with the new terms, whoever held it.
+	before := r.cat.Len()
 	r.wrote(r.cat.Register(at, inst))
+	created = r.cat.Len() > before
 	r.end()
 	r.afresh = Key{}
-	return r.cat.Current(key), old == nil, nil
+	return r.cat.Current(key), created, nil
 }
 
 // registerEarly writes what was registered before the node had caught up.

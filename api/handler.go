@@ -54,13 +54,13 @@ type server struct {
 	consul *consul.API
 	eureka *eureka.API
 	native *native.API
-	// heartbeat is the handler of a renewal, which gets there without the mux.
-	heartbeat http.Handler
-	log       *slog.Logger
-	ids       *requestIDs
-	origins   *http.CrossOriginProtection
-	metrics   *metrics
-	routes    []route
+	// heartbeat and registration are the handlers of what is asked most, which gets there without the mux.
+	heartbeat, registration http.Handler
+	log                     *slog.Logger
+	ids                     *requestIDs
+	origins                 *http.CrossOriginProtection
+	metrics                 *metrics
+	routes                  []route
 }
 
 // route is a path of the mux. Its pattern is its name in metrics.
@@ -82,6 +82,7 @@ func newServer(node Node, cfg Config) *server {
 	s.native = nat
 	nat.Mount(s.handle)
 	s.heartbeat = s.instrument("PUT", native.HeartbeatPattern, nat.Heartbeat())
+	s.registration = s.instrument("POST", native.RegistrationPath, nat.Registration())
 	s.eureka = eureka.New(node, eureka.Config{Logger: s.log, MaxBodyBytes: cfg.MaxBodyBytes})
 	s.eureka.Mount(s.instrument)
 	s.consul = consul.New(node, consul.Config{

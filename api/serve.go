@@ -25,6 +25,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.consul.ServeHTTP(w, r)
 	case s.native.IsHeartbeat(r): // Most of what a registry is asked, and the mux costs half as much as the renewal.
 		s.heartbeat.ServeHTTP(w, r)
+	case native.IsRegistration(r):
+		s.registration.ServeHTTP(w, r)
 	default:
 		s.mux.ServeHTTP(w, r)
 	}

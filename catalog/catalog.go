@@ -212,6 +212,9 @@ func (c *Catalog) Current(key Key) *Instance {
 	return inst
 }
 
+// Len is the number of instances. Needs the writer's lock.
+func (c *Catalog) Len() int { return c.instances }
+
 // Registers is every record that is held for an instance, tombstones included. Needs the writer's lock.
 func (c *Catalog) Registers(key Key) []*Record {
 	var out []*Record

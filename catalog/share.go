@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // sharing lets instances that say the same hold it once: the metadata, ports, attributes and tags of a fleet are mostly
@@ -31,12 +32,12 @@ func (s *sharing) instance(i *Instance) {
 	if len(i.Metadata) == 0 {
 		i.Metadata = nil
 	} else {
-		i.Metadata = shared(s.texts, s.hashTexts(i.Metadata), i.Metadata, maps.Equal, maps.Clone)
+		i.Metadata = shared(s.texts, s.hashTexts(i.Metadata), i.Metadata, maps.Equal, cloneTexts)
 	}
 	if len(i.Attributes) == 0 {
 		i.Attributes = nil
 	} else {
-		i.Attributes = shared(s.texts, s.hashTexts(i.Attributes), i.Attributes, maps.Equal, maps.Clone)
+		i.Attributes = shared(s.texts, s.hashTexts(i.Attributes), i.Attributes, maps.Equal, cloneTexts)
 	}
 	if len(i.Ports) == 0 {
 		i.Ports = nil
@@ -48,7 +49,7 @@ func (s *sharing) instance(i *Instance) {
 				port int
 			}{name, port})
 		}
-		i.Ports = shared(s.ports, h, i.Ports, maps.Equal, maps.Clone)
+		i.Ports = shared(s.ports, h, i.Ports, maps.Equal, clonePorts)
 	}
 	if len(i.Tags) == 0 {
 		i.Tags = nil
@@ -57,7 +58,7 @@ func (s *sharing) instance(i *Instance) {
 		for _, tag := range i.Tags {
 			h = h*31 + maphash.String(s.seed, tag)
 		}
-		i.Tags = shared(s.tags, h, i.Tags, slices.Equal, slices.Clone)
+		i.Tags = shared(s.tags, h, i.Tags, slices.Equal, cloneTags)
 	}
 }
 
@@ -67,6 +68,32 @@ func (s *sharing) hashTexts(m map[string]string) (h uint64) {
 		h += maphash.Comparable(s.seed, [2]string{k, v})
 	}
 	return h
+}
+
+// Copies are whole: the strings that come from a decoder may be parts of a request, which would stay in memory with them.
+
+func cloneTexts(m map[string]string) map[string]string {
+	out := make(map[string]string, len(m))
+	for k, v := range m {
+		out[strings.Clone(k)] = strings.Clone(v)
+	}
+	return out
+}
+
+func clonePorts(m map[string]int) map[string]int {
+	out := make(map[string]int, len(m))
+	for k, v := range m {
+		out[strings.Clone(k)] = v
+	}
+	return out
+}
+
+func cloneTags(tags []string) []string {
+	out := make([]string, len(tags))
+	for i, tag := range tags {
+		out[i] = strings.Clone(tag)
+	}
+	return out
 }
 
 // shared is the set that was seen under that hash, if it is equal to set; else a copy of set, which is seen from now on.

@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -107,7 +106,8 @@ func (i *Instance) validate() error {
 		v.name("tags["+strconv.Itoa(n)+"]", tag, true)
 	}
 	v.count("ports", len(i.Ports), MaxTags)
-	for _, name := range slices.Sorted(maps.Keys(i.Ports)) {
+	var room [16]string
+	for _, name := range sortedKeys(i.Ports, room[:0]) {
 		v.name("ports", name, true)
 		if port := i.Ports[name]; port < 1 || port > 65535 {
 			v.bad("ports."+name, "must be 1 to 65535, not %d", port)
@@ -183,7 +183,7 @@ func (v *validator) texts(field string, m map[string]string) {
 		v.bytes += bytes
 		return
 	}
-	for _, key := range slices.Sorted(maps.Keys(m)) {
+	for _, key := range sortedKeys(m, nil) {
 		v.name(field, key, true)
 		v.text(field+"."+key, m[key], MaxValueBytes)
 	}
@@ -193,4 +193,13 @@ func (v *validator) count(field string, n, limit int) {
 	if n > limit {
 		v.bad(field, "must be at most %d, not %d", limit, n)
 	}
+}
+
+// sortedKeys is the keys of a map in their order, in the room that is given if that is enough.
+func sortedKeys[V any](m map[string]V, room []string) []string {
+	for key := range m {
+		room = append(room, key)
+	}
+	slices.Sort(room)
+	return room
 }

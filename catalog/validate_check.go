@@ -1,9 +1,7 @@
 package catalog
 
 import (
-	"maps"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +29,7 @@ func (v *validator) check(field string, c *Check) {
 	v.text(field+".body", c.Body, MaxValueBytes)
 	v.name(field+".tlsServerName", c.TLSServerName, false)
 	v.count(field+".header", len(c.Header), MaxHeaders)
-	for _, name := range slices.Sorted(maps.Keys(c.Header)) {
+	for _, name := range sortedKeys(c.Header, nil) {
 		v.name(field+".header", name, true)
 		v.count(field+".header."+name, len(c.Header[name]), MaxHeaders)
 		for _, value := range c.Header[name] {

@@ -33,9 +33,14 @@ type chunk struct {
 }
 
 // chunkLimit is the most instances of a chunk in a service of n. A change copies a chunk, 16 bytes an instance, and the
-// list of chunks, 8 bytes each: together the least where a chunk holds the square root of half of the instances.
+// list of chunks, 8 bytes each: together the least where a chunk holds the square root of half of the instances. A service
+// of few is one chunk, so that its instances are there in one piece.
 func chunkLimit(n int) int {
 	switch {
+	case n <= whole:
+		return whole
+	case n <= 512:
+		return 16
 	case n <= 2048:
 		return 32
 	case n <= 8192:
@@ -46,6 +51,9 @@ func chunkLimit(n int) int {
 		return chunkMax
 	}
 }
+
+// whole is the most instances of a service that is one chunk.
+const whole = 32
 
 // chunkMax is the most instances of any chunk.
 const chunkMax = 256

@@ -86,16 +86,37 @@ func BenchmarkHot(b *testing.B) {
 	}
 }
 
-func BenchmarkRegister(b *testing.B) {
+// registering sends one registration again and again.
+func registering(tb testing.TB) (send func() int) {
+	tb.Helper()
 	a := New(apitest.New(), Config{})
 	body := `{"service":"payments","address":"10.0.0.5","port":8080,"tags":["v2"],"metadata":{"version":"1.4"},"ttl":"30s"}`
-	serve, w := a.serve(a.register, false), &discard{header: http.Header{}}
-	req := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/", nil)
+	serve, w := a.Registration(), &discard{header: http.Header{}}
+	req := httptest.NewRequestWithContext(tb.Context(), http.MethodPost, RegistrationPath, nil)
 	req.Header.Set("Content-Type", "application/json")
-	b.ReportAllocs()
-	for b.Loop() {
+	return func() int {
 		req.Body = readCloser{strings.NewReader(body)}
 		serve.ServeHTTP(w, req)
+		return w.code
+	}
+}
+
+func TestRegistrationAllocatesLittle(t *testing.T) {
+	send := registering(t)
+	if code := send(); code != http.StatusCreated {
+		t.Fatalf("answered %d", code)
+	}
+	const most = 35 // Half of it is what the catalog keeps.
+	if got := testing.AllocsPerRun(100, func() { send() }); got > most {
+		t.Errorf("%v allocations, want at most %d", got, most)
+	}
+}
+
+func BenchmarkRegister(b *testing.B) {
+	send := registering(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		send()
 	}
 }
 
@@ -107,7 +128,7 @@ func BenchmarkDecode(b *testing.B) {
 	body := []byte(`{"service":"payments","address":"10.0.0.5","port":8080,"tags":["v2"],"metadata":{"version":"1.4"},"ttl":"30s"}`)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := decodeRegistration(body, ""); err != nil {
+		if _, err := registration(body); err != nil {
 			b.Fatal(err)
 		}
 	}

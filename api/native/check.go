@@ -1,21 +1,21 @@
 package native
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/musterhq/muster"
 )
 
 // check is the health check that a member of "checks" describes.
-func (d *decoder) check(field string, raw json.RawMessage) (c muster.Check) {
-	d.object(field, raw, func(name string, raw json.RawMessage) {
+func (d *decoder) check(field string, raw string) (c muster.Check) {
+	d.object(field, raw, func(name string, raw string) {
 		at := field + "." + name
 		switch name {
 		case "id":
@@ -35,7 +35,7 @@ func (d *decoder) check(field string, raw json.RawMessage) (c muster.Check) {
 		case "grpc":
 			c.GRPC = d.string(at, raw)
 		case "script":
-			c.Script = d.texts(at, raw)
+			c.Script = kept(d.texts(at, raw))
 		case "alias":
 			c.Alias = d.string(at, raw)
 		case "method":
@@ -44,7 +44,7 @@ func (d *decoder) check(field string, raw json.RawMessage) (c muster.Check) {
 			c.Body = d.string(at, raw)
 		case "header":
 			c.Header = map[string][]string{}
-			d.object(at, raw, func(name string, raw json.RawMessage) { c.Header[name] = d.texts(at+"."+name, raw) })
+			d.object(at, raw, func(name string, raw string) { c.Header[strings.Clone(name)] = kept(d.texts(at+"."+name, raw)) })
 		case "noRedirect":
 			c.NoRedirect = d.bool(at, raw)
 		case "tls":
@@ -76,7 +76,15 @@ func (d *decoder) check(field string, raw json.RawMessage) (c muster.Check) {
 	return c
 }
 
-func (d *decoder) checkStatus(field string, raw json.RawMessage) muster.CheckStatus {
+// kept makes texts the instance's own.
+func kept(texts []string) []string {
+	for i, s := range texts {
+		texts[i] = strings.Clone(s)
+	}
+	return texts
+}
+
+func (d *decoder) checkStatus(field string, raw string) muster.CheckStatus {
 	name := d.string(field, raw)
 	status, err := muster.ParseCheckStatus(name)
 	if err != nil && typeName(raw) == "a string" {
@@ -179,7 +187,7 @@ func (a *API) report(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, err := a.body(w, r)
+	body, err := a.object(w, r)
 	if err != nil {
 		return err
 	}
@@ -205,12 +213,9 @@ func (a *API) report(w http.ResponseWriter, r *http.Request) error {
 	}
 }
 
-func decodeReport(body []byte) (status muster.CheckStatus, output string, err error) {
-	if err := object(body); err != nil {
-		return status, "", err
-	}
+func decodeReport(body string) (status muster.CheckStatus, output string, err error) {
 	var d decoder
-	each(body, func(name string, raw json.RawMessage) {
+	each(body, func(name string, raw string) {
 		switch name {
 		case "status":
 			status = d.checkStatus(name, raw)

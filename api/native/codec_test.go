@@ -65,6 +65,15 @@ func withoutAnswered(t interface{ Fatal(...any) }, encoded []byte) []byte {
 	return b
 }
 
+// registration is the instance that a body describes.
+func registration(body []byte) (muster.Instance, error) {
+	src, err := object(body)
+	if err != nil {
+		return muster.Instance{}, err
+	}
+	return decodeRegistration(src, "")
+}
+
 func TestWhatIsAnsweredCanBeRegistered(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -73,7 +82,7 @@ func TestWhatIsAnsweredCanBeRegistered(t *testing.T) {
 		if !json.Valid(encoded) {
 			t.Fatalf("not JSON: %s", encoded)
 		}
-		got, err := decodeRegistration(withoutAnswered(t, encoded), "")
+		got, err := registration(withoutAnswered(t, encoded))
 		if err != nil {
 			t.Fatalf("%v: %s", err, encoded)
 		}
@@ -122,7 +131,7 @@ func TestTimesThatRFC3339CannotWriteAreLeftOut(t *testing.T) {
 
 func TestNullCountsAsNotGiven(t *testing.T) {
 	t.Parallel()
-	inst, err := decodeRegistration([]byte(`{"service":"s","address":"a","port":1,"id":null,"tags":null,"weight":null,"ttl": null ,"checks":[{"tcp":"h:1","http":null}]}`), "")
+	inst, err := decodeRegistration(`{"service":"s","address":"a","port":1,"id":null,"tags":null,"weight":null,"ttl": null ,"checks":[{"tcp":"h:1","http":null}]}`, "")
 	if err != nil || inst.ID != "" || inst.Tags != nil || inst.Weight != 0 || len(inst.Checks) != 1 {
 		t.Errorf("%+v, %v", inst, err)
 	}
@@ -130,7 +139,7 @@ func TestNullCountsAsNotGiven(t *testing.T) {
 
 func TestPatchTellsNullFromAbsent(t *testing.T) {
 	t.Parallel()
-	patch, err := decodePatch([]byte(`{"set":"x","gone": null}`))
+	patch, err := decodePatch(`{"set":"x","gone": null}`)
 	if err != nil || len(patch) != 2 || *patch["set"] != "x" || patch["gone"] != nil {
 		t.Errorf("%v, %v", patch, err)
 	}
@@ -140,7 +149,7 @@ func TestPatchTellsNullFromAbsent(t *testing.T) {
 // answered and sent again.
 func FuzzRegistration(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
-		inst, err := decodeRegistration(body, "")
+		inst, err := registration(body)
 		if err != nil {
 			p, ok := errors.AsType[*Problem](err)
 			if !ok || p.Detail == "" || p.Status == 422 && len(p.Fields) == 0 {
@@ -154,7 +163,7 @@ func FuzzRegistration(f *testing.F) {
 			}
 			return
 		}
-		again, err := decodeRegistration(withoutAnswered(t, appendInstance(nil, &inst, time.Time{}, 0)), "")
+		again, err := registration(withoutAnswered(t, appendInstance(nil, &inst, time.Time{}, 0)))
 		if err != nil {
 			t.Fatalf("taken once and not again: %v", err)
 		}

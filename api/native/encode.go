@@ -1,7 +1,6 @@
 package native
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -24,7 +23,8 @@ func appendInstance(b []byte, inst *muster.Instance, lastRenewal time.Time, inde
 	b = strconv.AppendInt(b, int64(inst.Port), 10)
 	if len(inst.Ports) > 0 {
 		b = append(b, `,"ports":{`...)
-		for i, name := range slices.Sorted(maps.Keys(inst.Ports)) {
+		var room [usualMembers]string
+		for i, name := range sorted(inst.Ports, room[:0]) {
 			b = appendComma(b, i)
 			b = append(appendString(b, name), ':')
 			b = strconv.AppendInt(b, int64(inst.Ports[name]), 10)
@@ -80,11 +80,21 @@ func appendTexts(b []byte, name string, texts map[string]string) []byte {
 		return b
 	}
 	b = append(append(append(b, `,"`...), name...), `":{`...)
-	for i, key := range slices.Sorted(maps.Keys(texts)) {
+	var room [usualMembers]string
+	for i, key := range sorted(texts, room[:0]) {
 		b = append(appendString(appendComma(b, i), key), ':')
 		b = appendString(b, texts[key])
 	}
 	return append(b, '}')
+}
+
+// sorted is the keys of a map in their order, in the room that is given if that is enough.
+func sorted[V any](m map[string]V, room []string) []string {
+	for key := range m {
+		room = append(room, key)
+	}
+	slices.Sort(room)
+	return room
 }
 
 func appendComma(b []byte, i int) []byte {

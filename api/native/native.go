@@ -85,16 +85,13 @@ type handler func(http.ResponseWriter, *http.Request) error
 
 // Mount gives every route of the protocol to handle, as method, pattern and handler of an http.ServeMux.
 func (a *API) Mount(handle func(method, pattern string, h http.Handler)) {
-	const (
-		instances = "/api/v1/services/instances"
-		instance  = "/api/v1/services/{service}/instances/{id}"
-	)
+	const instance = "/api/v1/services/{service}/instances/{id}"
 	for _, r := range []struct {
 		method, pattern string
 		handler         handler
 		always          bool // answered even if the node is not ready: it is about the node, not the registry
 	}{
-		{"POST", instances, a.register, false},
+		{"POST", RegistrationPath, a.register, false},
 		{"PUT", HeartbeatPattern, a.heartbeat, false},
 		{"DELETE", instance, a.deregister, false},
 		{"PUT", instance + "/status", a.setStatus, false},

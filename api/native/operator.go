@@ -1,7 +1,6 @@
 package native
 
 import (
-	"encoding/json"
 	"net/http"
 
 	"github.com/musterhq/muster"
@@ -9,7 +8,7 @@ import (
 
 // setStatus puts an operator's decision in place of what the instance says of itself.
 func (a *API) setStatus(w http.ResponseWriter, r *http.Request) error {
-	body, err := a.body(w, r)
+	body, err := a.object(w, r)
 	if err != nil {
 		return err
 	}
@@ -38,12 +37,9 @@ func (a *API) override(w http.ResponseWriter, r *http.Request, status muster.Sta
 	return a.answerInstance(w, http.StatusOK, detail)
 }
 
-func decodeStatus(body []byte) (status muster.Status, reason string, err error) {
-	if err := object(body); err != nil {
-		return status, "", err
-	}
+func decodeStatus(body string) (status muster.Status, reason string, err error) {
 	var d decoder
-	each(body, func(name string, raw json.RawMessage) {
+	each(body, func(name string, raw string) {
 		switch name {
 		case "status":
 			status = d.status(name, raw)
@@ -65,7 +61,7 @@ func (a *API) patchMetadata(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, err := a.body(w, r)
+	body, err := a.object(w, r)
 	if err != nil {
 		return err
 	}
@@ -81,10 +77,7 @@ func (a *API) patchMetadata(w http.ResponseWriter, r *http.Request) error {
 	return a.answerInstance(w, http.StatusOK, detail)
 }
 
-func decodePatch(body []byte) (map[string]*string, error) {
-	if err := object(body); err != nil {
-		return nil, err
-	}
+func decodePatch(body string) (map[string]*string, error) {
 	var d decoder
 	members, _ := membersOf(body, nil)
 	patch := make(map[string]*string, len(members))

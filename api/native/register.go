@@ -1,7 +1,6 @@
 package native
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -11,13 +10,24 @@ import (
 	"github.com/musterhq/muster"
 )
 
+// RegistrationPath is where registrations are posted.
+const RegistrationPath = "/api/v1/services/instances"
+
+// IsRegistration reports whether Registration may answer a request.
+func IsRegistration(r *http.Request) bool {
+	return r.URL.Path == RegistrationPath && r.Method == http.MethodPost && r.URL.RawPath == ""
+}
+
+// Registration answers what IsRegistration has accepted, as the handler of RegistrationPath does.
+func (a *API) Registration() http.Handler { return a.serve(a.register, false) }
+
 // register takes a registration: 201 if the instance is new, 200 if it replaces one.
 func (a *API) register(w http.ResponseWriter, r *http.Request) error {
 	q, err := parseQuery(r, acceptNamespace)
 	if err != nil {
 		return err
 	}
-	body, err := a.body(w, r)
+	body, err := a.object(w, r)
 	if err != nil {
 		return err
 	}
@@ -56,13 +66,10 @@ var answered = []string{"datacenter", "home", "override", "overrideReason", "res
 // decodeRegistration is the instance that a body describes. namespace is what the query says, empty if nothing. The
 // error is a *Problem that names every field at fault, those too that the node would refuse: the node has the last word on
 // a body without a field that cannot be read.
-func decodeRegistration(body []byte, namespace string) (inst muster.Instance, err error) {
-	if err := object(body); err != nil {
-		return inst, err
-	}
+func decodeRegistration(body string, namespace string) (inst muster.Instance, err error) {
 	var d decoder
 	inst.Namespace = namespace
-	each(body, func(name string, raw json.RawMessage) {
+	each(body, func(name string, raw string) {
 		switch name {
 		case "namespace":
 			inst.Namespace = d.string(name, raw)
@@ -79,7 +86,7 @@ func decodeRegistration(body []byte, namespace string) (inst muster.Instance, er
 			inst.Port = d.int(name, raw)
 		case "ports":
 			inst.Ports = map[string]int{}
-			d.object(name, raw, func(port string, raw json.RawMessage) { inst.Ports[port] = d.int(name+"."+port, raw) })
+			d.object(name, raw, func(port string, raw string) { inst.Ports[strings.Clone(port)] = d.int(name+"."+port, raw) })
 		case "tags":
 			inst.Tags = d.texts(name, raw)
 		case "metadata":
@@ -105,7 +112,7 @@ func decodeRegistration(body []byte, namespace string) (inst muster.Instance, er
 		case "permanent":
 			inst.Permanent = d.bool(name, raw)
 		case "checks":
-			d.array(name, raw, func(field string, raw json.RawMessage) { inst.Checks = append(inst.Checks, d.check(field, raw)) })
+			d.array(name, raw, func(field string, raw string) { inst.Checks = append(inst.Checks, d.check(field, raw)) })
 		default:
 			if slices.Contains(answered, name) {
 				d.bad(name, "is set by the registry; leave it out")

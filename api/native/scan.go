@@ -1,8 +1,6 @@
 package native
 
 import (
-	"bytes"
-	"encoding/json"
 	"slices"
 	"strings"
 )
@@ -10,7 +8,7 @@ import (
 // member is one member of a JSON object.
 type member struct {
 	name  string
-	value json.RawMessage
+	value string
 }
 
 // known are the names of a registration's fields, as they are quoted: they need no copy each time.
@@ -26,15 +24,15 @@ const usualMembers = 16
 // membersOf is the members of an object, in the order of their names, so that errors are the same each time; of two with
 // one name the later. raw must be valid JSON; false if it is something other than an object. Decoding into a map of raw
 // messages would do the same at several times the cost.
-func membersOf(raw []byte, room []member) ([]member, bool) {
-	raw = bytes.TrimSpace(raw)
+func membersOf(raw string, room []member) ([]member, bool) {
+	raw = strings.TrimSpace(raw)
 	if len(raw) == 0 || raw[0] != '{' {
 		return nil, false
 	}
 	all := room[:0]
 	for rest := skipSpace(raw[1:]); rest[0] != '}'; {
 		n := valueLen(rest)
-		name, familiar := known[string(rest[:n])]
+		name, familiar := known[rest[:n]]
 		if !familiar {
 			name, _ = text(rest[:n])
 		}
@@ -56,14 +54,14 @@ func membersOf(raw []byte, room []member) ([]member, bool) {
 }
 
 // itemsOf is the items of an array. raw must be valid JSON; false if it is something other than an array.
-func itemsOf(raw []byte) (items []json.RawMessage, ok bool) {
-	raw = bytes.TrimSpace(raw)
+func itemsOf(raw string) (items []string, ok bool) {
+	raw = strings.TrimSpace(raw)
 	if len(raw) == 0 || raw[0] != '[' {
 		return nil, false
 	}
 	for rest := skipSpace(raw[1:]); rest[0] != ']'; {
 		n := valueLen(rest)
-		items = append(items, rest[:n:n])
+		items = append(items, rest[:n])
 		if rest = skipSpace(rest[n:]); rest[0] == ',' {
 			rest = skipSpace(rest[1:])
 		}
@@ -71,7 +69,7 @@ func itemsOf(raw []byte) (items []json.RawMessage, ok bool) {
 	return items, true
 }
 
-func skipSpace(b []byte) []byte {
+func skipSpace(b string) string {
 	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t' || b[0] == '\n' || b[0] == '\r') {
 		b = b[1:]
 	}
@@ -79,7 +77,7 @@ func skipSpace(b []byte) []byte {
 }
 
 // valueLen is how many bytes the value at the start of valid JSON takes.
-func valueLen(b []byte) int {
+func valueLen(b string) int {
 	switch b[0] {
 	case '"':
 		return stringLen(b)
@@ -99,14 +97,14 @@ func valueLen(b []byte) int {
 		}
 		return len(b)
 	default:
-		if n := bytes.IndexAny(b, ",]} \t\n\r"); n >= 0 {
+		if n := strings.IndexAny(b, ",]} \t\n\r"); n >= 0 {
 			return n
 		}
 		return len(b)
 	}
 }
 
-func stringLen(b []byte) int {
+func stringLen(b string) int {
 	for i := 1; i < len(b); i++ {
 		switch b[i] {
 		case '\\':

@@ -1,7 +1,6 @@
 package native
 
 import (
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -19,7 +18,7 @@ func (a *API) shortRegister(w http.ResponseWriter, r *http.Request) error {
 	if _, err := parseQuery(r, acceptNothing); err != nil {
 		return err
 	}
-	body, err := a.body(w, r)
+	body, err := a.object(w, r)
 	if err != nil {
 		return err
 	}
@@ -30,12 +29,9 @@ func (a *API) shortRegister(w http.ResponseWriter, r *http.Request) error {
 	return a.put(w, r, inst)
 }
 
-func decodeShort(body []byte) (inst muster.Instance, err error) {
-	if err := object(body); err != nil {
-		return inst, err
-	}
+func decodeShort(body string) (inst muster.Instance, err error) {
 	var d decoder
-	each(body, func(name string, raw json.RawMessage) {
+	each(body, func(name string, raw string) {
 		switch name {
 		case "id":
 			inst.ID = d.string(name, raw)
