@@ -118,7 +118,8 @@ func collectorChild(ctx context.Context, raw json.RawMessage, l *line) error {
 			d.Refused++
 		}
 	})
-	<-collecting
+	paced := time.Since(begin).Seconds()
+	<-collecting // The last collection outlives the turn, in which no lease is renewed any more.
 	seconds := time.Since(begin).Seconds()
 	used := measure.SelfCPU() - cpu
 	d.Garbage = float64(allocatedBytes()-allocated) / seconds
@@ -127,7 +128,7 @@ func collectorChild(ctx context.Context, raw json.RawMessage, l *line) error {
 	d.Cycles, d.Usual, d.Longest = g.Cycles, g.Pause(0.5), g.Pause(1)
 	d.Cost = g.CPU / time.Duration(max(g.Cycles, 1))
 	d.Cores = max(0, (used-g.CPU).Seconds()/seconds)
-	d.Renewals = float64(made-d.Refused) / seconds
+	d.Renewals = float64(made-d.Refused) / paced
 	return l.say(d)
 }
 
