@@ -9,6 +9,7 @@ import (
 
 	"github.com/musterhq/muster/api/consul"
 	"github.com/musterhq/muster/api/eureka"
+	"github.com/musterhq/muster/api/nacos"
 	"github.com/musterhq/muster/api/native"
 	"github.com/musterhq/muster/api/prometheus"
 	"github.com/musterhq/muster/api/ui"
@@ -18,6 +19,7 @@ import (
 type Node interface {
 	consul.Node
 	eureka.Node
+	nacos.Node
 	native.Node
 	prometheus.Node
 	ui.Node
@@ -53,6 +55,7 @@ type server struct {
 	mux    *http.ServeMux
 	consul *consul.API
 	eureka *eureka.API
+	nacos  *nacos.API
 	native *native.API
 	// heartbeat and registration are the handlers of what is asked most, which gets there without the mux.
 	heartbeat, registration http.Handler
@@ -89,6 +92,8 @@ func newServer(node Node, cfg Config) *server {
 		Logger: s.log, MaxBodyBytes: cfg.MaxBodyBytes, Closing: cfg.Closing, Enter: nat.EnterPoll, Leave: nat.LeavePoll,
 	})
 	s.consul.Mount(s.instrument)
+	s.nacos = nacos.New(node, nacos.Config{Logger: s.log, MaxBodyBytes: cfg.MaxBodyBytes})
+	s.nacos.Mount(s.instrument)
 	prometheus.New(node).Mount(s.handle)
 	ui.New(node).Mount(s.handle)
 	s.handle("GET", "/healthz", http.HandlerFunc(healthz))

@@ -68,6 +68,7 @@ func front(w http.ResponseWriter, r *http.Request) {
 
   /eureka/...     for clients of Eureka: set defaultZone to http://this-node/eureka/
   /v1/...         for clients of Consul: the address of the agent is this node's
+  /nacos/...      for clients of Nacos: the address of the server is this node's
   /api/v1/...     the whole protocol: /openapi.json describes it
   /sd/prometheus  targets for Prometheus (http_sd_configs)
   /ui/            dashboard

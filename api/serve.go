@@ -8,6 +8,7 @@ import (
 
 	"github.com/musterhq/muster/api/consul"
 	"github.com/musterhq/muster/api/eureka"
+	"github.com/musterhq/muster/api/nacos"
 	"github.com/musterhq/muster/api/native"
 )
 
@@ -23,6 +24,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.eureka.ServeHTTP(w, r)
 	case consul.Owns(r):
 		s.consul.ServeHTTP(w, r)
+	case nacos.Owns(r):
+		s.nacos.ServeHTTP(w, r)
 	case s.native.IsHeartbeat(r): // Most of what a registry is asked, and the mux costs half as much as the renewal.
 		s.heartbeat.ServeHTTP(w, r)
 	case native.IsRegistration(r):
@@ -71,13 +74,15 @@ func (s *server) survive(m *meter, r *http.Request) {
 }
 
 // refuse answers what no protocol has come to answer: with a problem, or, to clients of Eureka, who take every body for an
-// instance, with its status alone, and to clients of Consul with a bare text.
+// instance, with its status alone, and to clients of Consul and of Nacos with a bare text.
 func refuse(w http.ResponseWriter, r *http.Request, p *native.Problem) {
 	switch {
 	case eureka.Owns(r):
 		eureka.Refuse(w, p.Status, p.Title)
 	case consul.Owns(r):
 		consul.Refuse(w, p.Status, p.Title)
+	case nacos.Owns(r):
+		nacos.Refuse(w, p.Status, p.Title)
 	default:
 		p.Write(w, r)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 )
@@ -146,7 +147,7 @@ func renewedSince(c *client, nodes []*node, dead *node, then time.Time) string {
 			continue // It has another home, or will have.
 		}
 		var it found
-		if err := get(n.http+"/api/v1/services/"+c.name+"/instances/"+c.id, &it); err != nil {
+		if err := get(n.http+"/api/v1/services/"+c.name+"/instances/"+url.PathEscape(c.id), &it); err != nil {
 			return err.Error()
 		}
 		if it.LastRenewal.Before(then) {

@@ -92,16 +92,20 @@ func TestTheReadmesProgramInNodeJSRegistersAndEnds(t *testing.T) {
 	isGone(t, 10*time.Second, "payments", nodes...)
 }
 
-func TestTheReadmesConfigurationOfSpringRegisters(t *testing.T) {
-	need.All(t, javaLacks("spring")()...)
-	t.Parallel()
-	nodes := twoNodes(t)
-	p := start(t, "spring", []string{
-		"SPRING_CONFIG_LOCATION=file:" + snippet(t, "yaml spring", "application.yml", nodes...), "SERVER_PORT=" + strconv.Itoa(nextPort()),
-	}, javaProgram("spring")(t)...)
-	isFound(t, 60*time.Second, "payments", nodes...)
-	p.terminate()
-	isGone(t, 20*time.Second, "payments", nodes...)
+func TestTheReadmesConfigurationsOfSpringRegister(t *testing.T) {
+	for module, opening := range map[string]string{"spring": "yaml spring", "alibaba": "yaml spring nacos"} {
+		t.Run(module, func(t *testing.T) {
+			need.All(t, javaLacks(module)()...)
+			t.Parallel()
+			nodes := twoNodes(t)
+			p := start(t, module, []string{
+				"SPRING_CONFIG_LOCATION=file:" + snippet(t, opening, "application.yml", nodes...), "SERVER_PORT=" + strconv.Itoa(nextPort()),
+			}, javaProgram(module)(t)...)
+			isFound(t, 60*time.Second, "payments", nodes...)
+			p.terminate()
+			isGone(t, 20*time.Second, "payments", nodes...)
+		})
+	}
 }
 
 func TestTheReadmesConfigurationOfPrometheusFindsTargets(t *testing.T) {

@@ -138,6 +138,19 @@ func TestGoSnippetOfTheReadmeCompiles(t *testing.T) {
 	}
 }
 
+// What the README does by Nacos' protocol does what it says: the instance is registered, renewed, and found.
+func TestRequestsToNacosOfTheReadmeDoWhatItSays(t *testing.T) {
+	need.All(t, need.Missing("bash", "curl")...)
+	a := startAgent(t, binary(t), "n1")
+	a.waitReady(10 * time.Second)
+	script := strings.ReplaceAll(blocks(t, "sh nacos")[0], "http://127.0.0.1:8761", a.http)
+	out, err := exec.Command("bash", "-ec", strings.ReplaceAll(script, "curl ", "curl -sSf ")).CombinedOutput()
+	const want = `ok{"clientBeatInterval":5000,"code":10200,"lightBeatEnabled":true}{"name":"DEFAULT_GROUP@@invoices",`
+	if err != nil || !strings.HasPrefix(string(out), want) || !strings.Contains(string(out), `"ip":"10.0.0.8","port":8080,"weight":1.0,"healthy":true`) {
+		t.Errorf("%v\n%s\nprints\n%s", err, script, out)
+	}
+}
+
 // What the README does by Consul's protocol does what it says: the instance is found, passing, and then in maintenance.
 func TestRequestsToConsulOfTheReadmeDoWhatItSays(t *testing.T) {
 	need.All(t, need.Missing("bash", "curl")...)
