@@ -20,7 +20,8 @@ const victimVariable = "MUSTER_PROC_VICTIM"
 // in the midst of a network with agents and a mounted disk, and afterwards no process, namespace, mount or file of it is
 // there.
 func TestNothingIsLeftBehindHoweverTheTestsEnd(t *testing.T) {
-	requires(t, "ip", "nft", "mount", "umount")
+	requires(t, "mount", "umount")
+	requiresLines(t)
 	if end := os.Getenv(victimVariable); end != "" {
 		victim(t, end)
 		return
@@ -83,6 +84,7 @@ func victim(t *testing.T, end string) {
 	n := newNetwork(t, "victim", 1, 1)
 	n.host("n1").start("--data-dir", disk)
 	n.host("c1").http()
+	newWorld(t, "far", 1)
 	fmt.Printf("run %s %s\n", thisRun.dir, thisRun.prefix)
 	<-looked
 	switch end {

@@ -55,8 +55,8 @@ func command(stdin, name string, args ...string) error {
 	return nil
 }
 
-// network is hosts on one switch. Each host is a network namespace with one address in a subnet of its own, and the
-// switch is one more namespace: nothing of it is seen by, or can reach, the machine's own network.
+// network is hosts on one switch, or on one for each data centre. Each host is a network namespace with one address in a
+// subnet of its own, and a switch is one more namespace: nothing of it is seen by, or can reach, the machine's own network.
 type network struct {
 	t     *testing.T
 	name  string
@@ -85,15 +85,21 @@ func newNetwork(t *testing.T, name string, nodes, clients int) *network {
 	t.Cleanup(n.remove)
 	making.Lock()
 	defer making.Unlock()
-	n.ip("", "netns", "add", n.namespace("switch"))
-	n.ip("link add br0 type bridge\nlink set br0 up\n", "-n", n.namespace("switch"), "-batch", "-")
+	n.addSwitch("switch")
 	for i := range nodes {
-		n.add(fmt.Sprintf("n%d", i+1), fmt.Sprintf("10.213.0.%d", i+1), true)
+		n.add("switch", fmt.Sprintf("n%d", i+1), fmt.Sprintf("10.213.0.%d", i+1), true)
 	}
 	for i := range clients {
-		n.add(fmt.Sprintf("c%d", i+1), fmt.Sprintf("10.213.0.%d", 101+i), false)
+		n.add("switch", fmt.Sprintf("c%d", i+1), fmt.Sprintf("10.213.0.%d", 101+i), false)
 	}
 	return n
+}
+
+// addSwitch makes a switch.
+func (n *network) addSwitch(name string) {
+	n.t.Helper()
+	n.ip("", "netns", "add", n.namespace(name))
+	n.ip("link add br0 type bridge\nlink set br0 up\n", "-n", n.namespace(name), "-batch", "-")
 }
 
 func (n *network) namespace(host string) string { return thisRun.prefix + n.name + "-" + host }
@@ -106,12 +112,12 @@ func (n *network) ip(stdin string, args ...string) {
 	}
 }
 
-// add makes a host and connects it to the switch.
-func (n *network) add(name, ip string, node bool) {
+// add makes a host and connects it to a switch.
+func (n *network) add(on, name, ip string, node bool) {
 	n.t.Helper()
 	h := &host{net: n, name: name, ip: ip, node: node}
 	h.relay = sync.OnceValues(h.startRelay)
-	ns, sw := n.namespace(name), n.namespace("switch")
+	ns, sw := n.namespace(name), n.namespace(on)
 	n.ip("", "netns", "add", ns)
 	n.ip("", "link", "add", "eth0", "netns", ns, "type", "veth", "peer", "name", name, "netns", sw)
 	n.ip("link set "+name+" master br0\nlink set "+name+" up\n", "-n", sw, "-batch", "-")

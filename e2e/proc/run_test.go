@@ -30,6 +30,8 @@ const (
 	prefixVariable = "MUSTER_PROC_PREFIX"
 	roleJanitor    = "janitor"
 	roleRelay      = "relay"
+	roleLine       = "line"
+	rolePinger     = "pinger"
 )
 
 func TestMain(m *testing.M) {
@@ -38,6 +40,10 @@ func TestMain(m *testing.M) {
 		clean()
 	case roleRelay:
 		relay()
+	case roleLine:
+		line()
+	case rolePinger:
+		pinger()
 	case roleClient:
 		instanceProcess()
 	default:

@@ -16,7 +16,7 @@ func (a *agent) watch(service string, started chan<- struct{}, f func(event) boo
 	if err != nil {
 		return err
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := (&http.Client{Transport: a.client.Transport}).Do(req) // Without a limit of time: it goes on and on.
 	if err != nil {
 		return err
 	}

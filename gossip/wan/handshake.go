@@ -38,6 +38,7 @@ type session struct {
 	conn     *watched
 	peer, dc string
 	packs    bool // the other end reads packed batches
+	recalls  bool // the other end reads like batches
 	in       *recordReader
 	out      *recordWriter
 	keys     func() [][]byte // in use, one a direction; nil without
@@ -112,7 +113,7 @@ func (i identity) acceptSession(conn net.Conn, limit time.Duration, admit func(p
 
 func (i identity) hello(to string) preface {
 	p := preface{
-		kind: helloKind, security: i.security(), capabilities: compressed,
+		kind: helloKind, security: i.security(), capabilities: compressed | remembering,
 		name: i.name, datacenter: i.datacenter, to: to,
 	}
 	_, _ = rand.Read(p.random[:]) // It never fails.
@@ -128,7 +129,10 @@ func (i identity) refusal(to, reason string) []byte {
 // protect puts the agreed protection on the stream and lets both ends show that they have it: each sends a hash of what
 // was said in the clear, so that nobody changed it, as its first record.
 func (i identity) protect(c *watched, theirs preface, t transcript, d direction, addr string) (*session, error) {
-	s := &session{conn: c, peer: theirs.id(), dc: theirs.datacenter, packs: theirs.capabilities&compressed != 0}
+	s := &session{
+		conn: c, peer: theirs.id(), dc: theirs.datacenter,
+		packs: theirs.capabilities&compressed != 0, recalls: theirs.capabilities&remembering != 0,
+	}
 	var stream io.ReadWriter = c
 	var in, out sealer = bare{}, bare{}
 	switch i.security() {

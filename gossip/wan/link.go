@@ -11,8 +11,15 @@ import (
 	"time"
 )
 
-// goodbyeFor is how long the end of a link may wait for its reason to be written.
-const goodbyeFor = 500 * time.Millisecond
+const (
+	// goodbyeFor is how long the end of a link may wait for its reason to be written.
+	goodbyeFor = 500 * time.Millisecond
+	// gather is the least time between two records of messages, while less than gatherBytes wait: under load they go
+	// together, as TCP, IP and encryption take 100 bytes of the line for each record and what acknowledges it. A message
+	// that comes alone does not wait.
+	gather      = 5 * time.Millisecond
+	gatherBytes = 2 << 10
+)
 
 // link is a stream between this gateway and one of another data centre. One goroutine reads and calls back, another
 // writes; either ends when the other does.
@@ -30,6 +37,9 @@ type link struct {
 	once   sync.Once
 	reason string        // why; written before down is closed
 	gone   chan struct{} // closed when both goroutines are done and the last callback has returned
+
+	wrote      time.Time // when a record of messages was last written; the writer's
+	sent, seen past      // of the two directions; the writer's and the reader's
 
 	pong     atomic.Uint64 // what to give back, plus one; 0: nothing
 	pongWake chan struct{} // capacity 1: more than one signal says nothing new
@@ -55,6 +65,8 @@ func (l *link) shut(reason string) {
 func (l *link) write() {
 	tick := time.NewTicker(l.every)
 	defer tick.Stop()
+	gathered := time.NewTimer(0)
+	defer gathered.Stop()
 	var batch, packed []byte
 	for {
 		var err error
@@ -72,6 +84,12 @@ func (l *link) write() {
 			}
 			err = l.out.write(pingRecord, binary.BigEndian.AppendUint64(nil, l.clock()))
 		case <-l.queue.wake:
+			if wait := gather - time.Since(l.wrote); wait > 0 && l.queue.queued() < gatherBytes {
+				gathered.Reset(wait)
+				continue
+			}
+			batch, packed, err = l.writeQueue(batch, packed)
+		case <-gathered.C:
 			batch, packed, err = l.writeQueue(batch, packed)
 		}
 		if err != nil {
@@ -82,7 +100,7 @@ func (l *link) write() {
 	}
 }
 
-// writeQueue sends all that waits. Pings and pongs get in between batches.
+// writeQueue sends what waits, but for a few messages that came meanwhile. Pings and pongs get in between batches.
 func (l *link) writeQueue(batch, packed []byte) ([]byte, []byte, error) {
 	tick := time.Now()
 	for {
@@ -107,16 +125,7 @@ func (l *link) writeQueue(batch, packed []byte) ([]byte, []byte, error) {
 		}
 		batch = appendBatch(batch[:0], msgs)
 		var err error
-		small := false
-		if l.packs {
-			packed, small = pack(packed, batch)
-		}
-		if small {
-			err = l.out.write(packedRecord, packed)
-		} else {
-			err = l.out.write(batchRecord, batch)
-		}
-		if err != nil {
+		if packed, err = l.writeBatch(batch, packed); err != nil {
 			return nil, nil, err
 		}
 		l.messagesOut.Add(uint64(len(msgs)))
@@ -129,8 +138,30 @@ func (l *link) writeQueue(batch, packed []byte) ([]byte, []byte, error) {
 		if cap(batch) > 4*batchBytes {
 			batch, packed = nil, nil
 		}
+		if n := l.queue.queued(); n > 0 && n < gatherBytes {
+			signal(l.queue.wake) // The rest gathers.
+			break
+		}
 	}
 	return batch, packed, nil
+}
+
+// writeBatch sends one batch, as short as it can be made.
+func (l *link) writeBatch(batch, packed []byte) ([]byte, error) {
+	kind, body, small := batchRecord, batch, false
+	if l.recalls {
+		if packed, small = l.sent.pack(packed, batch); small {
+			kind, body = likeRecord, packed
+		}
+	}
+	if l.packs && !small {
+		if packed, small = pack(packed, batch); small {
+			kind, body = packedRecord, packed
+		}
+	}
+	l.sent.add(batch)
+	l.wrote = time.Now()
+	return packed, l.out.write(kind, body)
 }
 
 func (l *link) writePong() error {
@@ -168,11 +199,12 @@ var errBye = errors.New("the other end ended it")
 
 func (l *link) take(kind recordKind, body []byte, handle func(msg []byte)) error {
 	switch kind {
-	case batchRecord, packedRecord:
-		batch, err := unpack(kind == packedRecord, body)
+	case batchRecord, packedRecord, likeRecord:
+		batch, err := l.unpack(kind, body)
 		if err != nil {
 			return err
 		}
+		l.seen.add(batch)
 		return splitBatch(batch, func(msg []byte) {
 			l.messagesIn.Add(1)
 			l.bytesIn.Add(uint64(len(msg)))
@@ -198,6 +230,14 @@ func (l *link) take(kind recordKind, body []byte, handle func(msg []byte)) error
 	default:
 		return fmt.Errorf("%w record of kind %d", ErrMalformed, kind)
 	}
+}
+
+// unpack gives the batch of a record.
+func (l *link) unpack(kind recordKind, body []byte) ([]byte, error) {
+	if kind == likeRecord {
+		return l.seen.unpack(body)
+	}
+	return unpack(kind == packedRecord, body)
 }
 
 // returned takes a pong. What was never sent, or has been seen, counts for nothing.

@@ -60,8 +60,12 @@ func (s security) String() string {
 	}
 }
 
-// compressed is the capability to read batches compressed by S2.
-const compressed uint64 = 1 << 0
+// compressed is the capability to read batches compressed by S2, remembering that to read those compressed against the
+// past of the stream.
+const (
+	compressed  uint64 = 1 << 0
+	remembering uint64 = 1 << 1
+)
 
 type preface struct {
 	kind             prefaceKind

@@ -15,7 +15,9 @@ import (
 //	         sealed: byte kind, body
 //
 // The length is part of what is sealed. A batch is its messages, each behind its length; a packed batch is the length of
-// the batch and the batch compressed by S2. A ping is 8 bytes that a pong gives back. A bye is the reason, for people.
+// the batch and the batch compressed by S2; a like batch is the length of the batch and the batch compressed by DEFLATE
+// with what went before for a dictionary, see past. A ping is 8 bytes that a pong gives back. A bye is the reason, for
+// people.
 type recordKind byte
 
 const (
@@ -25,6 +27,7 @@ const (
 	pingRecord    recordKind = 4
 	pongRecord    recordKind = 5
 	byeRecord     recordKind = 6
+	likeRecord    recordKind = 7
 )
 
 const (

@@ -279,7 +279,10 @@ func FuzzRecords(f *testing.F) {
 		return append(binary.BigEndian.AppendUint32(nil, uint32(1+len(body))), append([]byte{byte(kind)}, body...)...)
 	}
 	packed, _ := pack(nil, appendBatch(nil, [][]byte{bytes.Repeat([]byte("x"), 1000)}))
+	hello := appendBatch(nil, [][]byte{bytes.Repeat([]byte("hello"), 9)})
+	like, _ := (&past{b: hello}).pack(nil, hello)
 	for _, b := range [][]byte{
+		append(record(batchRecord, hello), record(likeRecord, like)...),
 		record(batchRecord, appendBatch(nil, [][]byte{[]byte("hello"), nil})),
 		record(packedRecord, packed),
 		record(pingRecord, make([]byte, 8)), record(pongRecord, make([]byte, 8)), record(byeRecord, []byte("so long")),
