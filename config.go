@@ -64,6 +64,10 @@ type Config struct {
 	// Preserve is the rule of self-preservation; the zero value is DefaultPreserve.
 	Preserve Preserve
 
+	// RemoteMaxAge is how long another data centre may not be reachable before this node leaves its instances out of
+	// answers, until it is reached again. They are kept all the same, and no other node is told. 0: without limit.
+	RemoteMaxAge time.Duration
+
 	// EnableScriptChecks lets registrations have commands run on this node's machine as health checks. Whoever may register
 	// an instance may then run what they like as this process's user. False: such registrations are refused.
 	EnableScriptChecks bool
@@ -148,6 +152,9 @@ func (c Config) validate() error {
 	}
 	if c.Preserve.MaxAge < 0 {
 		bad("Preserve.MaxAge", "must not be negative, as %v is", c.Preserve.MaxAge)
+	}
+	if c.RemoteMaxAge < 0 {
+		bad("RemoteMaxAge", "must not be negative, as %v is", c.RemoteMaxAge)
 	}
 	c.validateWAN(bad)
 	if c.WANTransport == nil && c.WANBind != "" && len(c.Keys) == 0 && !c.Insecure && !isLoopback(c.WANBind) {

@@ -59,6 +59,7 @@ func (n *Node) SelfPreservation() SelfPreservation {
 		sp.Preserving = sp.Preserving || s.Preserved > 0
 		sp.Scopes = append(sp.Scopes, scope)
 	}
+	sp.Datacenters = r.Remotes()
 	for _, scope := range r.awayScopes() {
 		sp.Preserving = true
 		sp.Scopes = append(sp.Scopes, scope)
@@ -117,7 +118,7 @@ func (n *Node) Info() NodeInfo {
 	st, sp := r.cat.Stats(), r.spread.Stats()
 	ready, reason := r.Ready()
 	return NodeInfo{
-		Name: n.cfg.Node, Datacenter: n.cfg.Datacenter, Zone: n.cfg.Zone, Address: n.pool.Addr(),
+		Name: n.cfg.Node, Datacenter: n.cfg.Datacenter, Zone: n.cfg.Zone, Address: n.pool.Addr(), Time: time.Now().UTC(),
 		Incarnation: self.Incarnation, Version: n.version, Started: n.started.UTC(),
 		Ready: ready && !n.closing, Reason: reason, Health: n.pool.HealthScore(), Leases: r.leases.Len() + len(r.embedded),
 		Catalog: CatalogInfo{

@@ -41,6 +41,9 @@ type Node struct {
 	replica *Replica
 	armed   time.Duration // when run will wake by itself
 	closing bool
+	// failures and snapshots are for Condition.
+	failures  failureLog
+	snapshots SnapshotInfo
 
 	ready     atomic.Bool
 	asking    chan Question             // to inquire: who is to be asked
@@ -78,6 +81,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		events:  newEventLog(),
 		asking:  make(chan Question, maxQuestions),
 	}
+	n.snapshots = SnapshotInfo{Dir: cfg.DataDir, Interval: cfg.SnapshotInterval, Since: n.started}
 	n.checks = newChecker(n)
 	n.done, n.stop = context.WithCancel(context.WithoutCancel(ctx))
 	incarnation := uint64(max(n.started.UnixMilli(), 1))
@@ -94,7 +98,8 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		Name: cfg.Node, Datacenter: cfg.Datacenter, Zone: cfg.Zone,
 		Incarnation: incarnation, History: cfg.History, Preserve: cfg.Preserve,
 		Seeds: len(seeds) > 0 || elsewhere, Near: len(seeds) > 0, ReadyWait: cfg.ReadyWait, Scripts: cfg.EnableScriptChecks,
-		Rand: rand.New(rand.NewPCG(binary.BigEndian.Uint64(seed[:8]), binary.BigEndian.Uint64(seed[8:]))), //nolint:gosec // For spreading load.
+		RemoteMaxAge: cfg.RemoteMaxAge,
+		Rand:         rand.New(rand.NewPCG(binary.BigEndian.Uint64(seed[:8]), binary.BigEndian.Uint64(seed[8:]))), //nolint:gosec // For spreading load.
 	}, n.moment())
 	if err != nil {
 		n.stop()
@@ -271,6 +276,9 @@ func (n *Node) memberEvent(ev lan.Event) {
 			r.MemberUp(at, member)
 		case lan.EventLeft, lan.EventFailed:
 			r.tell(NodeEventMembership, m.Name, "%s", ev.Kind)
+			if ev.Kind == lan.EventFailed {
+				n.failures.note(m.Name, at.Mono)
+			}
 			r.MemberDown(at, member, ev.Kind == lan.EventLeft)
 		case lan.EventConflict:
 			r.tell(NodeEventMembership, m.Name, "two nodes have this name: one at %s, one at %s", m.Addr, ev.Other)

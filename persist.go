@@ -66,10 +66,27 @@ func (n *Node) keepSnapshots() {
 		case <-n.done.Done():
 			return
 		case <-tick.C:
-			if err := n.saveSnapshot(); err != nil {
+			err := n.saveSnapshot()
+			if err != nil {
 				n.log.Error("snapshot not written", "err", err)
 			}
+			n.noteSnapshot(err)
 		}
+	}
+}
+
+// noteSnapshot remembers how the last one went, for Condition.
+func (n *Node) noteSnapshot(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	s := &n.snapshots
+	switch now := time.Now(); {
+	case err == nil:
+		s.Problem, s.Since = "", now
+	case s.Problem == "":
+		s.Problem, s.Since = err.Error(), now
+	default:
+		s.Problem = err.Error()
 	}
 }
 

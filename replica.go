@@ -39,6 +39,9 @@ type ReplicaConfig struct {
 	// Near says that some of these peers are in this data centre: they know best what it holds, so until ReadyWait has passed
 	// only they make the node ready, and no link to another data centre does.
 	Near bool
+	// RemoteMaxAge is how long a data centre may not be reached before its instances are left out of answers; 0 is without
+	// limit. They are held all the same.
+	RemoteMaxAge time.Duration
 	// Scripts allows registrations to have scripts run as health checks.
 	Scripts bool
 	// Decode reads the body of a record; nil is wire.Decoder.Record. For simulations, whose replicas share what is immutable.

@@ -40,7 +40,7 @@ func (r *Replica) Ran(at Moment, run CheckRun, status CheckStatus, output string
 // Report takes a client's report of a TTL check, at any node: the home counts it, another node passes it on, or becomes
 // the home if that is gone. ErrNotFound if there is no such instance or check, ErrNotTTL if nobody has to report it.
 func (r *Replica) Report(at Moment, rep CheckReport) error {
-	inst, _ := r.cat.Get(rep.Key)
+	inst := r.cat.Current(rep.Key)
 	if inst == nil || inst.Datacenter != r.cfg.Datacenter {
 		return ErrNotFound
 	}
@@ -62,7 +62,7 @@ func (r *Replica) Report(at Moment, rep CheckReport) error {
 		return nil
 	default:
 		r.take(inst)
-		inst, _ = r.cat.Get(rep.Key)
+		inst = r.cat.Current(rep.Key)
 		r.hold(inst) // What follows needs the check to be here.
 	}
 	r.reported(inst, rep)
@@ -73,7 +73,7 @@ func (r *Replica) Report(at Moment, rep CheckReport) error {
 func (r *Replica) ReportForwarded(at Moment, reports []CheckReport) {
 	r.begin(at)
 	for _, rep := range reports {
-		if inst, _ := r.cat.Get(rep.Key); inst != nil {
+		if inst := r.cat.Current(rep.Key); inst != nil {
 			r.reported(inst, rep)
 		}
 	}
@@ -178,9 +178,12 @@ func (r *Replica) tend() bool {
 // repeat each other do not hold each other down.
 func (r *Replica) repeat(own Key, id string) (CheckStatus, string) {
 	worst, output := CheckNone, ""
-	for _, v := range r.cat.Services().Services {
-		inst, _ := v.Instance(id)
-		if v.Namespace() != own.Namespace || inst == nil || inst.Key() == own {
+	for _, svc := range r.serviceKeys() {
+		if svc.Namespace != own.Namespace {
+			continue
+		}
+		inst := r.cat.Current(Key{Namespace: svc.Namespace, Service: svc.Service, ID: id})
+		if inst == nil || inst.Key() == own {
 			continue
 		}
 		if s, why := r.condition(inst); s > worst {

@@ -54,7 +54,7 @@ func (c *chores) clearOrphans(r *Replica) {
 		if rec.Deleted() || rec.Kind == catalog.KindRegistration {
 			continue
 		}
-		if inst, _ := r.cat.Get(rec.Key); inst != nil {
+		if inst := r.cat.Current(rec.Key); inst != nil {
 			continue
 		}
 		since, ok := c.since[rec.Key]

@@ -39,7 +39,7 @@ func (r *Replica) Renew(at Moment, key Key) Renewal {
 		defer r.end()
 		return r.renewed(key, n)
 	}
-	inst, _ := r.cat.Get(key)
+	inst := r.cat.Current(key)
 	if inst == nil || inst.Datacenter != r.cfg.Datacenter {
 		return RenewalUnknown
 	}
@@ -89,7 +89,7 @@ func (r *Replica) RenewForwarded(at Moment, keys []Key) {
 
 // renewed draws the conclusions from the renewal of a lease in the table.
 func (r *Replica) renewed(key Key, n selfpreserve.Renewal) Renewal {
-	inst, _ := r.cat.Get(key)
+	inst := r.cat.Current(key)
 	switch {
 	case inst == nil:
 		r.leases.Drop(r.at.Mono, key)
@@ -249,7 +249,7 @@ func (r *Replica) unmarked(key Key, l selfpreserve.Info) bool {
 	if !l.Preserved {
 		return false
 	}
-	inst, _ := r.cat.Get(key)
+	inst := r.cat.Current(key)
 	return inst != nil && !inst.Preserved
 }
 
@@ -327,14 +327,7 @@ func (r *Replica) assignHeirs() {
 }
 
 // serviceKeys names every service that has instances, in order: for work that is done in slices.
-func (r *Replica) serviceKeys() []ServiceKey {
-	all := r.cat.Services().Services
-	keys := make([]ServiceKey, len(all))
-	for i, v := range all {
-		keys[i] = ServiceKey{Namespace: v.Namespace(), Service: v.Service()}
-	}
-	return keys
-}
+func (r *Replica) serviceKeys() []ServiceKey { return r.cat.Keys() }
 
 // anyDeadHome reports whether an instance has a home that is not alive.
 func (r *Replica) anyDeadHome() bool {
@@ -406,7 +399,7 @@ func (r *Replica) judge() {
 		return
 	}
 	for _, a := range r.leases.Step(r.at.Mono) {
-		inst, _ := r.cat.Get(a.Key)
+		inst := r.cat.Current(a.Key)
 		if inst == nil {
 			continue
 		}

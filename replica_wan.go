@@ -30,11 +30,20 @@ type elsewhere struct {
 
 	heard  map[string]worldNews // by gateway of this data centre, this node among them
 	abroad map[string]int       // instances, by other data centre
-	away   map[string]time.Time // those that cannot be reached, and since when
+	away   map[string]absence   // those that cannot be reached
+	known  map[string]*sighting // every other one that was reached in this life
 	begun  selfpreserve.Instant
 	judge  selfpreserve.Instant // when reachability is judged again
 	tell   selfpreserve.Instant // when the members are told again, at a gateway
 	rest   []awayRest
+}
+
+// absence is a data centre that cannot be reached: since when, and whether that is for so long that its instances are shown to
+// nobody here any more.
+type absence struct {
+	since  time.Time
+	began  selfpreserve.Instant
+	hidden bool
 }
 
 // worldNews is what a gateway has said last.
@@ -62,7 +71,8 @@ const (
 func newElsewhere(now selfpreserve.Instant) elsewhere {
 	return elsewhere{
 		linked: make(map[string][]string), rtt: make(map[string]time.Duration), heard: make(map[string]worldNews),
-		abroad: make(map[string]int), away: make(map[string]time.Time), begun: now, judge: now + awayInterval,
+		abroad: make(map[string]int), away: make(map[string]absence), known: make(map[string]*sighting), begun: now,
+		judge: now + awayInterval,
 	}
 }
 
@@ -126,6 +136,7 @@ func (r *Replica) Hear(at Moment, gateway string, world World) {
 func (r *Replica) hear(gateway string, world []Distance) {
 	before := r.wan.heard[gateway].world
 	r.wan.heard[gateway] = worldNews{r.at.Mono, world}
+	r.sight(gateway, world)
 	if !slices.Equal(before, world) {
 		r.wan.judge = r.at.Mono
 	}
@@ -206,15 +217,26 @@ func (r *Replica) judgeAway() {
 	}
 	for _, dc := range slices.Sorted(maps.Keys(w.abroad)) {
 		if _, is := w.away[dc]; !is && !reached[dc] {
-			w.away[dc] = r.at.Wall.UTC().Truncate(time.Millisecond)
+			w.away[dc] = absence{since: r.at.Wall.UTC().Truncate(time.Millisecond), began: r.at.Mono}
 			r.tell(NodeEventSelfPreservation, dc, "%s cannot be reached: its %d instances are kept", dc, w.abroad[dc])
 			r.planMarks(dc)
 		}
 	}
 	for _, dc := range slices.Sorted(maps.Keys(w.away)) {
-		if reached[dc] || w.abroad[dc] == 0 {
+		switch a := w.away[dc]; {
+		case reached[dc]:
 			r.tell(NodeEventSelfPreservation, dc, "%s can be reached again", dc)
 			delete(w.away, dc)
+			r.planMarks(dc)
+		case w.abroad[dc] == 0:
+			r.tell(NodeEventSelfPreservation, dc, "%s cannot be reached, and no instance of it is kept any more", dc)
+			delete(w.away, dc)
+			r.planMarks(dc)
+		case !a.hidden && r.cfg.RemoteMaxAge > 0 && r.at.Mono-a.began >= r.cfg.RemoteMaxAge:
+			a.hidden = true
+			w.away[dc] = a
+			r.tell(NodeEventSelfPreservation, dc, "%s has not been reachable for %v: its %d instances are kept, and left out of answers until it is",
+				dc, r.cfg.RemoteMaxAge, w.abroad[dc])
 			r.planMarks(dc)
 		}
 	}
@@ -222,7 +244,9 @@ func (r *Replica) judgeAway() {
 
 // planMarks plans to bring the views in line with whether a data centre is away.
 func (r *Replica) planMarks(dc string) {
-	r.cat.SetAway(dc, r.wan.away[dc])
+	a := r.wan.away[dc]
+	r.cat.SetAway(dc, a.since)
+	r.cat.Hide(dc, a.hidden)
 	r.wan.rest = slices.DeleteFunc(r.wan.rest, func(a awayRest) bool { return a.datacenter == dc })
 	r.wan.rest = append(r.wan.rest, awayRest{dc, r.serviceKeys()})
 }
@@ -260,19 +284,4 @@ func (r *Replica) countAbroad(inst *Instance, n int) {
 	if r.wan.abroad[inst.Datacenter] += n; r.wan.abroad[inst.Datacenter] == 0 {
 		delete(r.wan.abroad, inst.Datacenter)
 	}
-}
-
-// awayScopes is self-preservation towards data centres that cannot be reached.
-func (r *Replica) awayScopes() []Scope {
-	out := make([]Scope, 0, len(r.wan.away))
-	for _, dc := range slices.Sorted(maps.Keys(r.wan.away)) {
-		n, since := r.wan.abroad[dc], r.wan.away[dc]
-		out = append(out, Scope{
-			Name: "datacenter:" + dc, State: "PRESERVING", Expected: n, Lost: n, Threshold: r.cfg.Preserve.Threshold,
-			Since: &since, Preserved: n,
-			Reason: dc + " has not been reachable by any path since " + since.Format(time.RFC3339) +
-				": its instances are kept as they were then; only its own members may evict them",
-		})
-	}
-	return out
 }

@@ -59,7 +59,7 @@ func (r *Replica) registerEarly() {
 
 // Deregister removes an instance, whoever its home is. ErrNotFound if there is none.
 func (r *Replica) Deregister(at Moment, key Key) error {
-	inst, _ := r.cat.Get(key)
+	inst := r.cat.Current(key)
 	if r.early[key] != nil {
 		delete(r.early, key)
 		if inst == nil {
@@ -91,7 +91,7 @@ func (r *Replica) remove(key Key, why catalog.Deletion) {
 // SetOverride writes the operator's decision and its reason, which may be empty; StatusNone takes it back. ErrNotFound if
 // there is no such instance.
 func (r *Replica) SetOverride(at Moment, key Key, s Status, reason string) error {
-	inst, _ := r.cat.Get(key)
+	inst, _ := r.cat.Get(key) // Nobody decides about what nobody is shown.
 	if inst == nil {
 		return ErrNotFound
 	}
@@ -113,10 +113,10 @@ func (r *Replica) SetOverride(at Moment, key Key, s Status, reason string) error
 // ErrNotFound if there is no such instance, an *InvalidError if the result is not valid.
 func (r *Replica) PatchMetadata(at Moment, key Key, patch map[string]*string) error {
 	body := r.registration(key)
-	if body == nil {
+	now, _ := r.cat.Get(key)
+	if body == nil || now == nil {
 		return ErrNotFound
 	}
-	now, _ := r.cat.Get(key)
 	body = body.Clone()
 	if body.Metadata == nil {
 		body.Metadata = make(map[string]string, len(patch))

@@ -102,7 +102,8 @@ type Event struct {
 	Instances []*Instance
 	// Instance is the one that changed, for the other types; as it was, for EventDown.
 	Instance *Instance
-	// Cause is why it is gone, for EventDown: "deregistered", "evicted" or "absent" (learned by sync).
+	// Cause is why it is gone, for EventDown: "deregistered", "evicted", "absent" (learned by sync), or "hidden": it is held, and
+	// left out of answers, see Config.RemoteMaxAge.
 	Cause string
 }
 
@@ -121,6 +122,9 @@ type Member struct {
 	Self        bool      `json:"self,omitempty"`
 	// Links are the gateways of other data centres that a gateway exchanges records with, "datacenter/name".
 	Links []string `json:"links,omitempty"`
+	// Security is what protects the link of this node to a gateway, and of this node itself what protects its links: "TLS",
+	// "gossip key" or "none". Empty: no link.
+	Security string `json:"security,omitempty"`
 }
 
 // Scope is self-preservation in one part of the registry: a zone ("zone:a"), the whole node ("node"), or the leases of
@@ -178,6 +182,8 @@ type SelfPreservation struct {
 	Scopes  []Scope      `json:"scopes"`
 	History []Transition `json:"history"` // oldest first
 	Probes  Probes       `json:"probes"`
+	// Datacenters are the other ones: which can be reached, since when not, and what of them is kept.
+	Datacenters []Remote `json:"datacenters"`
 }
 
 // InstanceDetail is one instance with what only its home, or this node, knows of it.
@@ -199,6 +205,7 @@ type NodeInfo struct {
 	Incarnation uint64      `json:"incarnation"`
 	Version     string      `json:"version"`
 	Started     time.Time   `json:"started"`
+	Time        time.Time   `json:"time"` // by its clock, as it answers
 	Ready       bool        `json:"ready"`
 	Reason      string      `json:"reason"` // why it is ready, or not yet
 	Health      int         `json:"health"` // memberlist's score: 0 is well

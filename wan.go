@@ -183,12 +183,19 @@ func (n *Node) Gateways() []Member {
 	if gateways == nil {
 		return nil
 	}
+	security := make(map[string]string)
+	for _, l := range gateways.Links() {
+		security[l.Peer] = l.Security
+	}
 	var out []Member
 	for _, m := range gateways.Members().All() {
 		member := Member{
 			Name: m.Name, Datacenter: m.Datacenter, Zone: m.Zone, State: m.State.String(), Address: m.Addr, HTTP: m.HTTP,
 			Incarnation: m.Incarnation, Version: m.Version, Since: m.Since.UTC(), Links: m.Links,
-			Self: m.Name == n.cfg.Node && m.Datacenter == n.cfg.Datacenter,
+			Self: m.Name == n.cfg.Node && m.Datacenter == n.cfg.Datacenter, Security: security[m.ID()],
+		}
+		if member.Self {
+			member.Security = gateways.Security()
 		}
 		if rtt, known := gateways.RTT(m.ID()); known && !member.Self {
 			member.RTT = rtt.Round(time.Microsecond).String()

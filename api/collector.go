@@ -36,6 +36,10 @@ var (
 	descRenewed    = desc("renewals_renewed", "Leases that do renew, by scope. Scopes overlap.", "scope")
 	descLost       = desc("renewals_lost", "Leases that are silent or were evicted lately, by scope. Scopes overlap.", "scope")
 
+	descUnreachable = desc("datacenter_unreachable", "1 if another data centre cannot be reached, else 0.", "datacenter")
+	descRemote      = desc("datacenter_instances", "Instances of another data centre that are held here.", "datacenter")
+	descHidden      = desc("datacenter_hidden_instances", "Those that are left out of answers, because their data centre has not been reachable for too long.", "datacenter")
+
 	descProbes = desc("evidence_probes_total", "Connections tried to expired instances that are kept, by what came of it.", "outcome")
 
 	descWaiting     = desc("watch_streams", "Requests that wait for changes, by kind.", "kind")
@@ -68,7 +72,7 @@ var replication = []struct {
 func (c *nodeCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descBuild, descReady, descStarted, descHealth, descMembers, descServices, descInstances, descTombstones, descLeases,
-		descPreserving, descPreserved, descExpected, descRenewed, descLost, descProbes, descWaiting,
+		descPreserving, descPreserved, descExpected, descRenewed, descLost, descUnreachable, descRemote, descHidden, descProbes, descWaiting,
 	} {
 		out <- d
 	}
@@ -103,6 +107,18 @@ func (c *nodeCollector) Collect(out chan<- prometheus.Metric) {
 		gauge(descExpected, float64(s.Expected), s.Name)
 		gauge(descRenewed, float64(s.Renewed), s.Name)
 		gauge(descLost, float64(s.Lost), s.Name)
+	}
+	for _, d := range sp.Datacenters {
+		unreachable, hidden := 0, 0
+		if !d.Reachable {
+			unreachable = 1
+		}
+		if d.Hidden {
+			hidden = d.Instances
+		}
+		gauge(descUnreachable, float64(unreachable), d.Datacenter)
+		gauge(descRemote, float64(d.Instances), d.Datacenter)
+		gauge(descHidden, float64(hidden), d.Datacenter)
 	}
 	count := func(n int, outcome string) {
 		out <- prometheus.MustNewConstMetric(descProbes, prometheus.CounterValue, float64(n), outcome)

@@ -39,6 +39,8 @@ type Config struct {
 	// OnLeave makes the node leave and its process end, when a client asks for it by POST /api/v1/leave. It must return at
 	// once. Nil: the request is answered 404, because an embedded node is its program's to stop.
 	OnLeave func()
+	// Doctor is for GET /api/v1/doctor: how other members are asked, and the certificate that this handler is served with.
+	Doctor native.Doctor
 	// Collectors are more metrics for /metrics: those of what is served beside HTTP. Their names must not be used here.
 	Collectors []collector.Collector
 }
@@ -79,6 +81,7 @@ func newServer(node Node, cfg Config) *server {
 	}
 	nat := native.New(node, native.Config{
 		Logger: s.log, MaxBodyBytes: cfg.MaxBodyBytes, MaxWaiting: cfg.MaxWaiting, Closing: cfg.Closing, OnLeave: cfg.OnLeave,
+		Doctor: cfg.Doctor,
 	})
 	s.metrics = newMetrics(node, nat.Waiting)
 	s.metrics.registry.MustRegister(cfg.Collectors...)

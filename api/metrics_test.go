@@ -41,6 +41,8 @@ func busy(t *testing.T) *apitest.Fake {
 	node.SetSelfPreservation(muster.SelfPreservation{Preserving: true, Scopes: []muster.Scope{
 		{Name: "node", State: "NORMAL", Expected: 9, Renewed: 8, Lost: 1},
 		{Name: "zone:a", State: "PRESERVING", Expected: 5, Renewed: 2, Lost: 3, Preserved: 2},
+	}, Datacenters: []muster.Remote{
+		{Datacenter: "dc2", Reachable: true, Instances: 7}, {Datacenter: "dc3", Instances: 4, Hidden: true},
 	}, Probes: muster.Probes{Probed: 9, Refused: 4, Connected: 1, Unanswered: 3}})
 	return node
 }
@@ -71,6 +73,11 @@ func TestMetricsSayWhatTheNodeIsLike(t *testing.T) {
 		"\n" + `muster_renewals_expected{scope="node"} 9` + "\n",
 		"\n" + `muster_renewals_renewed{scope="node"} 8` + "\n",
 		"\n" + `muster_renewals_lost{scope="zone:a"} 3` + "\n",
+		"\n" + `muster_datacenter_unreachable{datacenter="dc2"} 0` + "\n",
+		"\n" + `muster_datacenter_unreachable{datacenter="dc3"} 1` + "\n",
+		"\n" + `muster_datacenter_instances{datacenter="dc2"} 7` + "\n",
+		"\n" + `muster_datacenter_hidden_instances{datacenter="dc2"} 0` + "\n",
+		"\n" + `muster_datacenter_hidden_instances{datacenter="dc3"} 4` + "\n",
 		"\n" + `muster_evidence_probes_total{outcome="refused"} 4` + "\n",
 		"\n" + `muster_evidence_probes_total{outcome="connected"} 1` + "\n",
 		"\n" + `muster_evidence_probes_total{outcome="unanswered"} 3` + "\n",

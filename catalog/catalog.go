@@ -44,7 +44,8 @@ type Catalog struct {
 	idle       map[causal.Origin]time.Duration
 	pruned     map[causal.Origin]time.Duration
 
-	away map[string]time.Time // data centres that cannot be reached, and since when
+	away   map[string]time.Time // data centres that cannot be reached, and since when
+	hidden map[string]bool      // those of them whose instances no view shows
 
 	tag     uint64
 	last    Index // of the batch under way; index is what readers see
@@ -65,6 +66,7 @@ type service struct {
 	view    atomic.Pointer[View]
 	entries map[string]*slots
 	draft   *View
+	left    int // instances that the view leaves out; see Hide
 }
 
 // New makes an empty catalog.
@@ -195,7 +197,8 @@ func (c *Catalog) register(key Key, kind Kind) *Record {
 	return nil
 }
 
-// Current is one instance, nil if there is none: what Get says, at half the price. Needs the writer's lock.
+// Current is one instance, nil if there is none: what Get says, at half the price, and those that views leave out besides
+// (see Hide). Needs the writer's lock.
 func (c *Catalog) Current(key Key) *Instance {
 	svc := c.services.get(key.ServiceKey())
 	if svc == nil {
@@ -208,8 +211,7 @@ func (c *Catalog) Current(key Key) *Instance {
 	if inst, ok := s.plain(c.away); ok {
 		return inst
 	}
-	inst, _ := svc.latest().Instance(key.ID)
-	return inst
+	return svc.known(key.ID, s, c.away)
 }
 
 // Len is the number of instances. Needs the writer's lock.
@@ -243,7 +245,7 @@ func (c *Catalog) put(at Moment, key Key, kind Kind, rec *Record, cause Cause) {
 	}
 	before, ok := s.plain(c.away)
 	if !ok {
-		before, _ = svc.latest().Instance(key.ID)
+		before = svc.known(key.ID, s, c.away)
 	}
 	if old := s[kind]; old != nil {
 		c.unlist(old)
@@ -259,7 +261,17 @@ func (c *Catalog) put(at Moment, key Key, kind Kind, rec *Record, cause Cause) {
 	c.show(at, svc, key, before, after, cause)
 }
 
-// show puts an instance as it is now into the draft of its service's next view.
+// known is an instance as it was last shown, or, if the view leaves it out, as its registers have it.
+func (s *service) known(id string, registers *slots, away map[string]time.Time) *Instance {
+	inst, _ := s.latest().Instance(id)
+	if inst == nil && s.left > 0 {
+		return registers.instance(away)
+	}
+	return inst
+}
+
+// show puts an instance as it is now into the draft of its service's next view, or takes it out if nobody is to see it.
+// Whoever drives the catalog is told of what has become of the instance, readers of what has become of their view of it.
 func (c *Catalog) show(at Moment, svc *service, key Key, before, after *Instance, cause Cause) {
 	if svc.draft == nil {
 		c.dirty = append(c.dirty, svc)
@@ -268,17 +280,26 @@ func (c *Catalog) show(at Moment, svc *service, key Key, before, after *Instance
 	if before == nil && after == nil {
 		return
 	}
-	c.last = c.last.next(at.Wall, c.tag)
-	svc.draft.set(key.ID, after, c.last, c.batch)
+	shown, next := c.seen(svc, key.ID, before, after)
+	if shown != nil || next != nil {
+		c.last = c.last.next(at.Wall, c.tag)
+		svc.draft.set(key.ID, next, c.last, c.batch)
+		seen := Change{Key: key, Index: c.last, Old: shown, New: next, Cause: cause}
+		if next == nil && after != nil {
+			seen.Cause = CauseHidden
+		}
+		c.history.add(seen)
+	}
+	if before == after && (shown == nil) != (next == nil) {
+		return // It has only come into sight, or gone.
+	}
 	switch {
 	case before == nil:
 		c.instances++
 	case after == nil:
 		c.instances--
 	}
-	ch := Change{Key: key, Index: c.last, Old: before, New: after, Cause: cause}
-	c.changes = append(c.changes, ch)
-	c.history.add(ch)
+	c.changes = append(c.changes, Change{Key: key, Index: c.last, Old: before, New: after, Cause: cause})
 }
 
 func (s *service) latest() *View {
@@ -418,7 +439,19 @@ func (c *Catalog) Services() *Overview {
 	return o
 }
 
-// Stats is the size of a catalog.
+// Keys names every service that has instances, those that no view shows among them, in order. Needs the writer's lock.
+func (c *Catalog) Keys() []ServiceKey {
+	var keys []ServiceKey
+	for svc := range c.services.all() {
+		if svc.view.Load().Len()+svc.left > 0 {
+			keys = append(keys, svc.key)
+		}
+	}
+	slices.SortFunc(keys, ServiceKey.Compare)
+	return keys
+}
+
+// Stats is the size of a catalog. Services counts those that have instances to be seen, Instances all that are held.
 type Stats struct {
 	Services, Instances, Tombstones int
 	// Records counts every register that holds something, tombstones included.

@@ -21,6 +21,9 @@
 //     finds its register empty where that was collected. A full transfer then leaves both with what both hold.
 //   - Memory is proportional to live records, origins, and tombstones within their age (I5).
 //
+// What is shown may be less than what is held: instances of a data centre that cannot be reached are marked, or left out of
+// views (SetAway, Hide). That is this catalog's own matter and changes no record, vector or hash.
+//
 // Not guaranteed. Which of two concurrent writes wins is arbitrary, though the same everywhere. Nothing here expires a
 // lease or decides who may write: that is for the caller.
 //

@@ -19,11 +19,14 @@ const (
 	CauseEvicted
 	// CauseAbsent is a deletion learned by sync: a peer knew of it and its tombstone is gone.
 	CauseAbsent
+	// CauseHidden is no deletion: the instance is held, and this node shows it to nobody for as long as its data centre
+	// cannot be reached.
+	CauseHidden
 )
 
 // String is the cause in a word.
 func (c Cause) String() string {
-	return [...]string{"write", "deregistered", "evicted", "absent"}[min(c, CauseAbsent)]
+	return [...]string{"write", "deregistered", "evicted", "absent", "hidden"}[min(c, CauseHidden)]
 }
 
 // Change is one change of one instance in one catalog. Old is nil for a new one, New for one that is gone; both nil never.

@@ -142,7 +142,7 @@ func (f *Fake) Info() muster.NodeInfo {
 	stats := f.catalog.Stats()
 	return muster.NodeInfo{
 		Name: "n1", Datacenter: "dc1", Zone: "a", Address: "127.0.0.1:7946", Incarnation: 1, Version: "test",
-		Started: Start, Ready: f.ready, Reason: f.reason, Leases: len(f.renewals),
+		Started: Start, Time: f.at.Wall, Ready: f.ready, Reason: f.reason, Leases: len(f.renewals),
 		Catalog: muster.CatalogInfo{
 			Services: stats.Services, Instances: stats.Instances, Tombstones: stats.Tombstones, Index: f.catalog.Index(),
 			Hash: "0000000000000000", Vector: map[string]string{"dc1/n1@1": "1-9"},
@@ -180,6 +180,9 @@ func (f *Fake) Distances() []muster.Distance {
 	defer f.mu.Unlock()
 	return slices.Clone(f.away)
 }
+
+// Condition is that of a node that listens on loopback and keeps nothing on disk.
+func (f *Fake) Condition() muster.Condition { return muster.Condition{} }
 
 // ForceLeave forgets a member that has failed.
 func (f *Fake) ForceLeave(name string) error {

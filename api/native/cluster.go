@@ -64,7 +64,7 @@ func (a *API) selfPreservation(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s := a.node.SelfPreservation()
-	s.Scopes, s.History = orEmpty(s.Scopes), orEmpty(s.History)
+	s.Scopes, s.History, s.Datacenters = orEmpty(s.Scopes), orEmpty(s.History), orEmpty(s.Datacenters)
 	return answer(w, s)
 }
 

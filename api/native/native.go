@@ -31,6 +31,8 @@ type Config struct {
 	// OnLeave makes the node leave and its process end, when a client asks for it. It must return at once. Nil: nobody may
 	// ask; a node that is embedded in someone's process is theirs to stop.
 	OnLeave func()
+	// Doctor is for the search for what is wrong.
+	Doctor Doctor
 }
 
 // API is the protocol at one node. It holds no state of the registry: it asks the node anew for each request. The zero
@@ -54,11 +56,17 @@ type API struct {
 	latest        atomic.Pointer[encodedEvent]
 
 	waiting gate
+
+	doctor    Doctor
+	searching chan struct{} // capacity 1: full while a search for what is wrong is under way; the next one waits
 }
 
 // New makes the API of a node.
 func New(node Node, cfg Config) *API {
-	a := &API{node: node, log: cfg.Logger, maxBody: cfg.MaxBodyBytes, closing: cfg.Closing, onLeave: cfg.OnLeave}
+	a := &API{
+		node: node, log: cfg.Logger, maxBody: cfg.MaxBodyBytes, closing: cfg.Closing, onLeave: cfg.OnLeave,
+		doctor: cfg.Doctor, searching: make(chan struct{}, 1),
+	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -108,6 +116,7 @@ func (a *API) Mount(handle func(method, pattern string, h http.Handler)) {
 		{"POST", "/api/v1/leave", a.leave, true},
 		{"GET", "/api/v1/self-preservation", a.selfPreservation, true},
 		{"GET", "/api/v1/node", a.info, true},
+		{"GET", "/api/v1/doctor", a.diagnose, true},
 		{"GET", "/api/v1/events", a.events, true},
 		{"POST", "/register", a.shortRegister, false},
 		{"PUT", "/heartbeat", a.shortHeartbeat, false},

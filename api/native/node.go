@@ -55,6 +55,8 @@ type Node interface {
 	ForceLeave(name string) error
 	// SelfPreservation says what is kept, and why.
 	SelfPreservation() muster.SelfPreservation
+	// Condition is what may mean trouble.
+	Condition() muster.Condition
 	// Records lists the version of every register.
 	Records() []muster.RecordInfo
 	// Events yields what happens at the node, after the event with that id; it ends with ctx, or with the node.

@@ -16,7 +16,9 @@ import (
 
 	"github.com/musterhq/muster"
 	"github.com/musterhq/muster/api"
+	"github.com/musterhq/muster/api/doctor"
 	"github.com/musterhq/muster/api/eureka/peer"
+	"github.com/musterhq/muster/api/native"
 )
 
 func (a *app) agentCommand() *cobra.Command {
@@ -50,6 +52,7 @@ type agent struct {
 	log  *slog.Logger
 	web  *web
 	dns  names
+	tls  secured
 	node *muster.Node
 	// leave is closed when a client asks the node to leave.
 	leave chan struct{}
@@ -68,7 +71,11 @@ func (a *app) runAgent(ctx context.Context, s settings) error {
 	cfg.Logger = g.log
 	signals, stop := a.env.signals(os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if g.web, err = listen(ctx, s.http); err != nil {
+	if g.tls, err = s.openTLS(g.log); err != nil {
+		return err
+	}
+	cfg.WANTLS = g.tls.links()
+	if g.web, err = listen(ctx, s.http, g.tls.server()); err != nil {
 		return err
 	}
 	if g.dns, err = listenNames(ctx, s.dns); err != nil {
@@ -87,9 +94,11 @@ func (a *app) runAgent(ctx context.Context, s settings) error {
 	g.web.serve(g.handler(), g.log)
 	g.dns.serve(g.node, s, g.log)
 	endReplication := g.replicate(ctx)
+	endWatch := g.tls.watch(ctx, a.env)
 	g.banner()
 	err = g.await(ctx, signals)
 	endReplication()
+	endWatch()
 	return errors.Join(err, g.stop(context.WithoutCancel(ctx), signals))
 }
 
@@ -136,7 +145,8 @@ func start(ctx context.Context, cfg muster.Config, signals <-chan os.Signal) (*m
 func (g *agent) handler() http.Handler {
 	return api.NewHandler(g.node, api.Config{
 		Logger: g.log, Closing: g.web.closing, OnLeave: sync.OnceFunc(func() { close(g.leave) }),
-		Collectors: g.dns.collectors(),
+		Doctor:     native.Doctor{Asker: doctor.Asker{Client: g.tls.client(), Scheme: g.tls.scheme()}, Certificate: g.tls.certificate},
+		Collectors: append(g.dns.collectors(), g.tls.collectors()...),
 	})
 }
 
@@ -231,7 +241,11 @@ func (s settings) explainStart(err error) error {
 		if s.wanBind != "" && isLoopback(address) {
 			address = s.wanBind
 		}
-		return fmt.Errorf("gossip on %s can be read and forged by whoever reaches it: give --encrypt-file, or --insecure if the network can be trusted", address)
+		but := ""
+		if s.tlsCert != "" {
+			but = ", for TLS does not protect it"
+		}
+		return fmt.Errorf("gossip on %s can be read and forged by whoever reaches it%s: give --encrypt-file, or --insecure if the network can be trusted", address, but)
 	}
 	if errors.Is(err, muster.ErrWANBind) {
 		return fmt.Errorf("cannot listen for gateways on %s: %s", s.wanBind, explainListen(err, "--wan-bind"))

@@ -64,10 +64,10 @@ query, cut off or not. Start one with "muster agent", then try what it prints.`,
 			root.AddCommand(c)
 		}
 	}
-	group("node", a.agentCommand(), a.infoCommand(), a.leaveCommand())
+	group("node", a.agentCommand(), a.infoCommand(), a.leaveCommand(), a.tlsCommand())
 	group("registry", a.servicesCommand(), a.instancesCommand(), a.registerCommand(), a.deregisterCommand(),
 		a.statusCommand(), a.watchCommand())
-	group("cluster", a.membersCommand(), a.verifyCommand(), a.diffCommand(), a.forceLeaveCommand(), a.benchCommand())
+	group("cluster", a.membersCommand(), a.doctorCommand(), a.verifyCommand(), a.diffCommand(), a.forceLeaveCommand(), a.benchCommand())
 	root.AddCommand(a.completionCommand(), a.versionCommand())
 	return root
 }

@@ -17,7 +17,7 @@ func (g *agent) say(format string, args ...any) {
 func (g *agent) banner() {
 	urls := make([]string, 0, len(g.web.listeners))
 	for _, l := range g.web.addresses() {
-		urls = append(urls, "http://"+reachable(l, g.node.Addr()))
+		urls = append(urls, g.tls.scheme()+"://"+reachable(l, g.node.Addr()))
 	}
 	g.say("muster agent %s node=%s dc=%s\n", muster.Version(), g.node.Name(), g.node.Datacenter())
 	g.say("gossip  %s\n", g.node.Addr())
@@ -65,6 +65,9 @@ func (g *agent) joiner() []string {
 		flags = append(flags, "--dns", "127.0.0.1:0")
 	}
 	flags = append(flags, "--join", g.node.Addr())
+	add("tls-cert", s.tlsCert, "")
+	add("tls-key", s.tlsKey, "")
+	add("tls-client-ca", s.tlsClientCA, "")
 	add("encrypt-file", s.encryptFile, "")
 	if s.encrypt != "" {
 		flags = append(flags, "--encrypt", "KEY") // The key itself would stay in terminals and logs.

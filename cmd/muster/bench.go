@@ -71,7 +71,7 @@ rates depend on --clients, on this machine, and on the way between the two.`,
 
 // withConnections is the same client with connections of its own, so many of them kept open.
 func (r *remote) withConnections(n int) *remote {
-	other := *newRemote(r.scheme, r.base, r.token, r.timeout)
+	other := *newRemote(r.scheme, r.base, r.token, r.timeout, r.tls)
 	if t, ok := other.http.Transport.(*http.Transport); ok {
 		t.MaxIdleConnsPerHost = n
 	}

@@ -63,6 +63,10 @@ const (
 		`"status":"UP","ttl":"1m0s","datacenter":"dc1","home":"dc1/n2","preserved":true,"index":1}]}` + "\n"
 	preserveBody = `{"preserving":true,"scopes":[{"name":"zone:a","state":"PRESERVING","expected":10,"renewed":2,"lost":8,` +
 		`"threshold":0.85,"since":"2026-11-24T06:30:00Z","reason":"8 of 10 leases fell silent together","preserved":5}],"history":[]}` + "\n"
+	knownBody = `{"severity":"info","subject":"node n2","what":"it keeps nothing on disk","since":null,"why":"a restart begins empty","remedy":"give it --data-dir"}`
+	wrongBody = `{"node":"n1","datacenter":"dc1","at":"2026-11-24T06:31:00Z","healthy":false,"findings":[` +
+		`{"severity":"error","subject":"datacenter dc2","what":"it cannot be reached by any path","since":"2026-11-24T06:30:00Z","why":"no link","remedy":"see to the links"},` +
+		`{"severity":"warning","subject":"member n3","what":"it has failed","since":null,"why":"no word","remedy":"start it again"},` + knownBody + `]}` + "\n"
 	nodeBody = `{"name":"%s","dc":"dc1","zone":"a","address":"10.0.0.1:7946","incarnation":1795501797320,"version":"v1.0.0",` +
 		`"started":"2026-11-24T06:29:57Z","ready":true,"reason":"caught up with its peers","health":0,` +
 		`"catalog":{"services":2,"instances":3,"tombstones":1,"index":61247690438061,"hash":"%s","vector":{"dc1/n1@7":"%s"}},` +

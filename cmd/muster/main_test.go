@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -82,8 +83,13 @@ func invoke(t *testing.T, vars map[string]string, args ...string) ran {
 // environmentOf has those variables and catches what comes from signals.
 func environmentOf(vars map[string]string, signals <-chan os.Signal) environment {
 	return environment{
-		lookup:  func(name string) (string, bool) { v, ok := vars[name]; return v, ok },
-		signals: func(...os.Signal) (<-chan os.Signal, func()) { return signals, func() {} },
+		lookup: func(name string) (string, bool) { v, ok := vars[name]; return v, ok },
+		signals: func(which ...os.Signal) (<-chan os.Signal, func()) {
+			if slices.Equal(which, []os.Signal{syscall.SIGHUP}) {
+				return nil, func() {} // Nobody asks for files to be read again.
+			}
+			return signals, func() {}
+		},
 	}
 }
 

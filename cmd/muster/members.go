@@ -22,7 +22,8 @@ func (a *app) membersCommand() *cobra.Command {
 		Short: "List the nodes of the data centre, alive and remembered",
 		Long: `List the nodes of the data centre, alive and remembered; with --wan, asked of a
 gateway, the gateways of all data centres, with the estimated round trip to each
-and the gateways that it exchanges records with.`,
+what protects the link of the one that is asked to it, and the gateways that it
+exchanges records with.`,
 		Args: arguments(),
 	}
 	cmd.Flags().BoolVar(&wan, "wan", false, "the gateways of all data centres")
@@ -38,9 +39,9 @@ and the gateways that it exchanges records with.`,
 		}
 		return a.show(body, func(t *table) {
 			if wan {
-				t.row("GATEWAY", "DATACENTER", "ZONE", "STATE", "ADDRESS", "HTTP", "VERSION", "RTT", "LINKS")
+				t.row("GATEWAY", "DATACENTER", "ZONE", "STATE", "ADDRESS", "HTTP", "VERSION", "RTT", "SECURITY", "LINKS")
 				for _, m := range list.Members {
-					t.row(m.Name, m.Datacenter, m.Zone, m.State, m.Address, m.HTTP, m.Version, m.RTT, strings.Join(m.Links, " "))
+					t.row(m.Name, m.Datacenter, m.Zone, m.State, m.Address, m.HTTP, m.Version, m.RTT, m.Security, strings.Join(m.Links, " "))
 				}
 				return
 			}

@@ -18,10 +18,13 @@ func (s settings) nodeConfig() (muster.Config, error) {
 	if err := checkPeers(s.eurekaPeers); err != nil {
 		return muster.Config{}, err
 	}
+	if err := s.checkTLS(); err != nil {
+		return muster.Config{}, err
+	}
 	for _, address := range s.http {
-		if !isLoopback(address) && !s.insecure {
+		if !isLoopback(address) && !s.insecure && s.tlsCert == "" {
 			return muster.Config{}, fmt.Errorf("HTTP on %s can be used by whoever reaches it, and is not encrypted: "+
-				"listen on loopback behind a proxy, or give --insecure if the network can be trusted", address)
+				"give --tls-cert and --tls-key, or listen on loopback behind a proxy, or give --insecure if the network can be trusted", address)
 		}
 	}
 	if s.dns != dnsOff && !isLoopback(s.dns) && !s.insecure {
@@ -37,7 +40,7 @@ func (s settings) nodeConfig() (muster.Config, error) {
 		Bind: s.bind, Advertise: s.advertise, Join: s.join, ReadyWait: s.readyWait, Profile: s.profile,
 		WANBind: s.wanBind, WANAdvertise: s.wanAdv, WANJoin: s.wanJoin,
 		Keys: keys, Insecure: s.insecure, DataDir: s.dataDir,
-		EnableScriptChecks: s.scriptChecks,
+		EnableScriptChecks: s.scriptChecks, RemoteMaxAge: s.remoteMaxAge,
 		Preserve: muster.Preserve{
 			Threshold: s.preserveThreshold, MinLost: s.preserveMinLost, MaxAge: s.preserveMaxAge, Probe: s.preserveProbe,
 		},

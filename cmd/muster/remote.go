@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,16 +25,18 @@ type remote struct {
 	base    string // without slash at the end
 	token   string
 	timeout time.Duration
+	tls     *tls.Config // nil for the usual one
 	http    *http.Client
 }
 
 const maxAnswerBytes = 1 << 30
 
-func newRemote(scheme, base, token string, timeout time.Duration) *remote {
-	return &remote{scheme: scheme, base: base, token: token, timeout: timeout, http: &http.Client{
+func newRemote(scheme, base, token string, timeout time.Duration, secure *tls.Config) *remote {
+	return &remote{scheme: scheme, base: base, token: token, timeout: timeout, tls: secure, http: &http.Client{
 		Transport: &http.Transport{
 			Proxy:                 http.ProxyFromEnvironment,
 			DialContext:           (&net.Dialer{Timeout: timeout}).DialContext,
+			TLSClientConfig:       secure,
 			TLSHandshakeTimeout:   timeout,
 			ResponseHeaderTimeout: timeout,
 			MaxIdleConnsPerHost:   2,
@@ -132,9 +136,26 @@ func (r *remote) unreachable(err error) error {
 		return fmt.Errorf("the request to %s was interrupted: %w", r.base, err)
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return failed(exitTimedOut, "%s did not answer within %s: it may be overloaded or stopped; try --timeout", r.base, r.timeout)
+	case untrusted(err):
+		return failed(exitUnreachable, "%s has a certificate of an authority that is unknown here: give that with --ca-file or MUSTER_CA_FILE", r.base)
+	case wantsCertificate(err):
+		return failed(exitNotAllowed, "%s wants another certificate than it was shown, or one at all: give it with --client-cert and --client-key", r.base)
 	default:
 		return failed(exitUnreachable, "cannot reach %s: %s: is an agent running there? start one with: muster agent", r.base, cause(err))
 	}
+}
+
+// untrusted reports whether a node's certificate is of an authority that is unknown here.
+func untrusted(err error) bool {
+	_, is := errors.AsType[x509.UnknownAuthorityError](err)
+	return is
+}
+
+// wantsCertificate reports whether a node has refused the client's certificate, or that there is none. The alerts of TLS over
+// TCP have no type of their own to be known by.
+func wantsCertificate(err error) bool {
+	e, is := errors.AsType[*net.OpError](err)
+	return is && e.Op == "remote error" && strings.Contains(e.Err.Error(), "certificate")
 }
 
 // cause is the innermost reason of a network error, in words.
@@ -172,6 +193,8 @@ func (r *remote) refusal(res *http.Response) error {
 	switch {
 	case res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden:
 		return failed(exitNotAllowed, "%s does not allow it%s: give a token that may with --token or MUSTER_TOKEN", r.base, after(why))
+	case p.Code == "" && strings.Contains(string(body), "HTTP request to an HTTPS server"):
+		return fmt.Errorf("%s speaks HTTPS: give its URL with https:// to --server", r.base)
 	case p.Code == "":
 		return fmt.Errorf("%s answered %s: is it a Muster node? check --server", r.base, res.Status)
 	case p.Code == "no-such-path":
@@ -211,6 +234,7 @@ const (
 	pathRegister = "/api/v1/services/instances"
 	pathMembers  = "/api/v1/members"
 	pathNode     = "/api/v1/node"
+	pathDoctor   = "/api/v1/doctor"
 	pathRecords  = "/api/v1/records"
 	pathPreserve = "/api/v1/self-preservation"
 	pathWatch    = "/api/v1/watch"

@@ -35,9 +35,12 @@ func TestCommandsPrintWhatIsRecorded(t *testing.T) {
 	n1.answer("DELETE "+pathMembers+"/n5", 204, "")
 	n1.answer("DELETE "+pathMembers+"/nobody", 404, `{"title":"No such member","detail":"this node knows no member \"nobody\"","code":"member-not-found"}`)
 	n1.answer("POST "+pathLeave, 202, `{"leaving":true}`)
+	n1.answer("GET "+pathDoctor, 200, wrongBody)
+	n2.answer("GET "+pathDoctor, 200, `{"node":"n2","datacenter":"dc1","at":"2026-11-24T06:31:00Z","healthy":true,"findings":[`+knownBody+"]}\n")
+	n3.answer("GET "+pathDoctor, 200, `{"node":"n3","datacenter":"dc1","at":"2026-11-24T06:31:00Z","healthy":true,"findings":[]}`+"\n")
 	n2.answer("GET "+pathServices, 200, `{"index":0,"services":[]}`+"\n")
 	// The placeholders are as long as what they stand for, or tables would be recorded with other columns.
-	asServed := strings.NewReplacer("127.0.0.1:10001", n1.host(), "127.0.0.1:10002", n2.host(), "127.0.0.1:10003", n3.host(), "127.0.0.1:10009", gone)
+	asServed := strings.NewReplacer("127.0.0.1:10001", n1.host(), "127.0.0.1:10002", n2.host(), "127.0.0.1:10003", n3.host(), "127.0.0.1:10009", gone, "CERTIFICATES", newCertificates(t))
 	asShown := strings.NewReplacer(n1.host(), "127.0.0.1:10001", n2.host(), "127.0.0.1:10002", n3.host(), "127.0.0.1:10003", gone, "127.0.0.1:10009")
 	vars := map[string]string{"MUSTER_SERVER": n1.URL}
 	for _, script := range scripts {

@@ -19,6 +19,9 @@ type settings struct {
 	dataDir           string
 	encrypt           string
 	encryptFile       string
+	tlsCert, tlsKey   string
+	tlsClientCA       string
+	remoteMaxAge      time.Duration
 	profile           string
 	readyWait         time.Duration
 	preserveThreshold float64
@@ -53,12 +56,16 @@ func fields(s *settings) []field {
 		{name: "data-dir", value: (*textValue)(&s.dataDir), def: "", shown: "none: memory only", arg: "DIR", help: "where the node keeps its snapshot"},
 		{name: "encrypt", value: (*textValue)(&s.encrypt), def: "", shown: "none", arg: "KEY", help: "key that encrypts gossip: base64 of 16, 24 or 32 bytes; a flag can be seen by others of this machine"},
 		{name: "encrypt-file", value: (*textValue)(&s.encryptFile), def: "", shown: "none", arg: "FILE", help: "file of such keys, one a line: the first encrypts, all decrypt"},
+		{name: "tls-cert", value: (*textValue)(&s.tlsCert), def: "", shown: "none: HTTP without TLS", arg: "FILE", help: "certificate of the API, in PEM, with those that lead to its authority; read anew when it changes, and at SIGHUP"},
+		{name: "tls-key", value: (*textValue)(&s.tlsKey), def: "", shown: "none", arg: "FILE", help: "its private key"},
+		{name: "tls-client-ca", value: (*textValue)(&s.tlsClientCA), def: "", shown: "none", arg: "FILE", help: "authorities of clients: who has no certificate of theirs is refused, and links between data centres are mutual TLS"},
 		{name: "profile", value: &choiceValue{&s.profile, []string{"local", "lan", "wan"}}, def: "lan", arg: "local|lan|wan", help: "timings of gossip"},
 		{name: "ready-wait", value: &durationValue{to: &s.readyWait, least: time.Millisecond}, def: "60s", arg: "DURATION", help: "how long a node whose seeds do not answer stays not ready"},
 		{name: "preserve-threshold", value: (*shareValue)(&s.preserveThreshold), def: "0.85", arg: "SHARE", help: "share of the leases that has to renew, 0 to 1; below it nothing is evicted"},
 		{name: "preserve-min-lost", value: (*countValue)(&s.preserveMinLost), def: "3", arg: "COUNT", help: "so many silent leases at least before anything is preserved"},
 		{name: "preserve-max-age", value: &durationValue{to: &s.preserveMaxAge, never: "unlimited"}, def: "unlimited", arg: "DURATION", help: "how long an expired instance is preserved"},
 		{name: "preserve-probe", value: (*boolValue)(&s.preserveProbe), def: "true", arg: "BOOL", help: "connect to the address of a preserved instance, sending nothing: who refuses is evicted; false where proxies or firewalls answer for others"},
+		{name: "remote-max-age", value: &durationValue{to: &s.remoteMaxAge, never: "unlimited"}, def: "unlimited", arg: "DURATION", help: "how long another data centre may not be reachable before its instances are left out of answers, until it is"},
 		{name: "enable-script-checks", value: (*switchValue)(&s.scriptChecks), def: "false", help: "run scripts that registrations bring as health checks, as this process's user; else such registrations are refused"},
 		{name: "dns", value: (*textValue)(&s.dns), def: "127.0.0.1:8600", arg: "HOST:PORT", help: "address of DNS, UDP and TCP; port 0 picks a free one; off for none"},
 		{name: "dns-ttl", value: (*secondsValue)(&s.dnsTTL), def: "0s", arg: "DURATION", help: "how long clients may keep an answer of DNS"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 type web struct {
 	listeners []net.Listener
 	server    *http.Server
+	tls       *tls.Config // nil without TLS
 	// closing ends streams and answers waiting queries, so that the server need not wait for them.
 	closing context.Context //nolint:containedctx // It is handed to the handler, as the life of the server.
 	end     context.CancelFunc
@@ -34,9 +36,9 @@ const (
 	requestsGrace = 10 * time.Second
 )
 
-// listen opens every address, or none.
-func listen(ctx context.Context, addresses []string) (*web, error) {
-	w := &web{failed: make(chan error, len(addresses)), unused: make(map[net.Conn]bool)}
+// listen opens every address, or none; with TLS unless secure is nil.
+func listen(ctx context.Context, addresses []string, secure *tls.Config) (*web, error) {
+	w := &web{tls: secure, failed: make(chan error, len(addresses)), unused: make(map[net.Conn]bool)}
 	w.closing, w.end = context.WithCancel(context.WithoutCancel(ctx))
 	var lc net.ListenConfig
 	for _, address := range addresses {
@@ -55,15 +57,23 @@ func (w *web) serve(handler http.Handler, log *slog.Logger) {
 	w.server = &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog:  slog.NewLogLogger(log.With("component", "http").Handler(), slog.LevelWarn),
-		ConnState: w.track,
+		ConnState: w.track, TLSConfig: w.tls,
 	}
 	for _, l := range w.listeners {
 		w.serving.Go(func() {
-			if err := w.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			if err := w.serveOn(l); !errors.Is(err, http.ErrServerClosed) {
 				w.failed <- fmt.Errorf("stopped serving HTTP on %s: %w", l.Addr(), err)
 			}
 		})
 	}
+}
+
+// serveOn serves one listener until it is closed.
+func (w *web) serveOn(l net.Listener) error {
+	if w.tls != nil {
+		return w.server.ServeTLS(l, "", "") // The files are in the configuration.
+	}
+	return w.server.Serve(l)
 }
 
 // track keeps the connections that have not carried a request. Clients open some in reserve, and to a server that shuts

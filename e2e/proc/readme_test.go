@@ -165,3 +165,29 @@ func TestRequestsToConsulOfTheReadmeDoWhatItSays(t *testing.T) {
 		t.Errorf("at the end the instance is %s", got)
 	}
 }
+
+// What the README does by TLS works as it stands, on an address of this machine.
+func TestTLSOfTheReadmeWorks(t *testing.T) {
+	need.All(t, need.Missing("bash", "curl")...)
+	dir := t.TempDir()
+	if err := os.Symlink(binary(t), filepath.Join(dir, "muster")); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	_ = l.Close()
+	script := strings.NewReplacer("10.0.0.5:8761", address, "10.0.0.5", "127.0.0.1", "ca.pem &\n", "ca.pem --bind 127.0.0.1:0 --dns off >log 2>&1 &\nuntil grep -q ^ready log; do sleep 0.1; done\n",
+		"curl ", "curl -sSf ").Replace(blocks(t, "sh tls")[0])
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-ec", "set -m\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n"+script)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+	out, err := cmd.CombinedOutput()
+	if err != nil || !regexp.MustCompile(`(?m)^n1 +dc1 +- +alive `).Match(out) || !strings.Contains(string(out), `"ready":true`) {
+		t.Errorf("%v\nscript:\n%s\noutput:\n%s", err, script, out)
+	}
+}

@@ -54,7 +54,9 @@ type Config struct {
 	Keyring *Keyring
 	// TLS makes links mutual TLS in place of AES-GCM under the keys; Serf's packets are encrypted by the keys as ever. It
 	// has to hold the certificate and, in RootCAs or ClientCAs, who signs those of the others. If ServerName is empty the
-	// certificate of the other end is checked against the address that is dialled. Nil: no TLS.
+	// certificate of the other end is checked against the address that is dialled. If GetConfigForClient is set it is asked
+	// anew for each link, for one that is dialled with an empty hello, so that certificates and authorities can change while
+	// the pool runs; links that are up stay up. Nil: no TLS.
 	TLS *tls.Config
 	// Meta is what the other gateways learn of this one.
 	Meta Meta
@@ -106,7 +108,7 @@ func (c *Config) Validate() error {
 	if _, ok := profiles[c.profile()]; !ok {
 		bad("Profile %q is not one of local, wan", c.Profile)
 	}
-	if c.TLS != nil && len(c.TLS.Certificates) == 0 && c.TLS.GetCertificate == nil {
+	if c.TLS != nil && len(c.TLS.Certificates) == 0 && c.TLS.GetCertificate == nil && c.TLS.GetConfigForClient == nil {
 		bad("TLS has no certificate, and links need one at both ends")
 	}
 	if c.QueueBytes != 0 && c.QueueBytes < MaxMessage+messageCost {

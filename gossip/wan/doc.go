@@ -30,7 +30,8 @@
 // that follow it closely gather for 5 ms at most. A link that carries bytes, however few, is not given up. What arrives
 // is bounded before it is believed, and nothing of it can make the package panic. With keys or certificates, no record
 // can be read, changed, left out, doubled, moved, sent back or played again on another stream without the link's end.
-// No callback runs after Close has returned; those of links may run before Start has.
+// Certificates may change while links are up; new links are made with the new ones. No callback runs after Close has
+// returned; those of links may run before Start has.
 //
 // Not guaranteed. That a message was sent does not prove that it arrived: what waits or is under way when a link goes
 // down is lost, and whoever replicates begins each link by comparing versions. Gateways do not see the same View at the

@@ -37,6 +37,7 @@ func (i identity) security() security {
 type session struct {
 	conn     *watched
 	peer, dc string
+	security security
 	packs    bool // the other end reads packed batches
 	recalls  bool // the other end reads like batches
 	in       *recordReader
@@ -130,16 +131,20 @@ func (i identity) refusal(to, reason string) []byte {
 // was said in the clear, so that nobody changed it, as its first record.
 func (i identity) protect(c *watched, theirs preface, t transcript, d direction, addr string) (*session, error) {
 	s := &session{
-		conn: c, peer: theirs.id(), dc: theirs.datacenter,
+		conn: c, peer: theirs.id(), dc: theirs.datacenter, security: i.security(),
 		packs: theirs.capabilities&compressed != 0, recalls: theirs.capabilities&remembering != 0,
 	}
 	var stream io.ReadWriter = c
 	var in, out sealer = bare{}, bare{}
 	switch i.security() {
 	case tlsSecurity:
-		secured := tls.Server(c, i.serverTLS())
+		now, err := i.currentTLS()
+		if err != nil {
+			return nil, fmt.Errorf("%w: TLS with %s: %w", ErrKey, s.peer, err)
+		}
+		secured := tls.Server(c, serverTLS(now))
 		if d == fromDialer {
-			secured = tls.Client(c, i.clientTLS(addr))
+			secured = tls.Client(c, clientTLS(now, addr))
 		}
 		if err := secured.Handshake(); err != nil { //nolint:noctx // The stream's deadline bounds it.
 			return nil, fmt.Errorf("%w: TLS with %s: %w", ErrKey, s.peer, err)
@@ -198,9 +203,25 @@ func (i identity) confirmed(s *session, t transcript) error {
 	return nil
 }
 
+// currentTLS is a copy of the configuration as it is at this moment.
+func (i identity) currentTLS() (*tls.Config, error) {
+	if i.tls.GetConfigForClient == nil {
+		return i.tls.Clone(), nil
+	}
+	now, err := i.tls.GetConfigForClient(&tls.ClientHelloInfo{})
+	if err != nil {
+		return nil, err
+	}
+	if now == nil {
+		now = i.tls
+	}
+	now = now.Clone()
+	now.GetConfigForClient = nil
+	return now, nil
+}
+
 // serverTLS asks for the certificate of the other end, whatever the configuration says.
-func (i identity) serverTLS() *tls.Config {
-	c := i.tls.Clone()
+func serverTLS(c *tls.Config) *tls.Config {
 	c.ClientAuth = tls.RequireAndVerifyClientCert
 	if c.ClientCAs == nil {
 		c.ClientCAs = c.RootCAs
@@ -209,8 +230,7 @@ func (i identity) serverTLS() *tls.Config {
 	return c
 }
 
-func (i identity) clientTLS(addr string) *tls.Config {
-	c := i.tls.Clone()
+func clientTLS(c *tls.Config, addr string) *tls.Config {
 	if c.RootCAs == nil {
 		c.RootCAs = c.ClientCAs
 	}

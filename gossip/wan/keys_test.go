@@ -2,6 +2,7 @@ package wan
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"slices"
 	"strings"
@@ -144,6 +145,56 @@ func TestGarbageOnThePortChangesNothing(t *testing.T) {
 		defer a.port.mu.Unlock()
 		if a.port.inward != 0 {
 			t.Errorf("%d streams are still open", a.port.inward)
+		}
+	})
+}
+
+// Certificates and authorities change while the pool runs: what links are made of is asked for each of them, and links that
+// are up stay up.
+func TestCertificatesChangeWithoutLosingALink(t *testing.T) {
+	old, fresh := newAuthority(t), newAuthority(t)
+	bubble(t, wide, func(t *testing.T, n *gossiptest.Network) {
+		var mu sync.Mutex
+		now := map[string]*tls.Config{} // of each data centre
+		a, b := two(t, n, func(c *Config) {
+			dc := c.Datacenter
+			mu.Lock()
+			defer mu.Unlock()
+			now[dc] = old.issue(t)
+			now[dc].ServerName = "10.0.0.1"
+			c.TLS = &tls.Config{
+				MinVersion: tls.VersionTLS13,
+				GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+					mu.Lock()
+					defer mu.Unlock()
+					return now[dc], nil
+				},
+			}
+		})
+		if l := a.Links(); len(l) != 1 || l[0].Security != "TLS" || a.Security() != "TLS" {
+			t.Errorf("links %+v", l)
+		}
+		mu.Lock()
+		for dc := range now {
+			now[dc] = fresh.issue(t)
+			now[dc].ServerName = "10.0.0.1"
+		}
+		if len(now) != 2 {
+			t.Fatalf("%d configurations", len(now))
+		}
+		mu.Unlock()
+		time.Sleep(time.Minute)
+		if got := a.linkEvents(b.ID()); !slices.Equal(got, []string{"up"}) {
+			t.Errorf("the link that was up has seen %v", got)
+		}
+		n.CutBoth("a/g0", "b/g0")
+		time.Sleep(20 * time.Second)
+		n.Heal()
+		within(t, time.Minute, "a link under the new authority", func() bool {
+			return slices.Equal(a.linkEvents(b.ID()), []string{"up", "down", "up"})
+		})
+		if a.Stats().WrongKey+b.Stats().WrongKey > 0 {
+			t.Errorf("counted %+v, %+v", a.Stats(), b.Stats())
 		}
 	})
 }

@@ -41,6 +41,8 @@ type LinkEvent struct {
 	Member Member
 	// Since is when the link came up.
 	Since time.Time
+	// Security is what protects it: "TLS", "gossip key" or "none".
+	Security string
 	// Reason is why it went down, in words; empty for LinkUp.
 	Reason string
 }
@@ -176,7 +178,7 @@ func (p *Pool) runLink(l, old *link) {
 	}
 	var writer sync.WaitGroup
 	writer.Go(l.write)
-	p.log.Info("link is up", "peer", l.peer, "dialled", l.dialled)
+	p.log.Info("link is up", "peer", l.peer, "dialled", l.dialled, "security", l.security.String())
 	p.tellLink(l, LinkUp)
 	l.read(func(msg []byte) {
 		if p.cfg.Handler != nil {
@@ -196,7 +198,7 @@ func (p *Pool) tellLink(l *link, kind LinkEventKind) {
 	if p.cfg.OnLink == nil {
 		return
 	}
-	e := LinkEvent{Kind: kind, Peer: l.peer, Since: l.since}
+	e := LinkEvent{Kind: kind, Peer: l.peer, Since: l.since, Security: l.security.String()}
 	var ok bool
 	if e.Member, ok = p.Members().Get(l.peer); !ok {
 		e.Member = Member{Name: l.name(), Datacenter: l.dc}

@@ -100,6 +100,8 @@ func open(ctx context.Context, cfg Config) (*Pool, error) {
 	p.done = p.life.Done()
 	if p.me.security() == plainSecurity {
 		p.log.Warn("links are not encrypted: there is neither a key nor a certificate")
+	} else {
+		p.log.Info("links are encrypted", "security", p.Security())
 	}
 	conf, events, err := p.serfConfig(ctx)
 	if err != nil {
@@ -131,6 +133,9 @@ func open(ctx context.Context, cfg Config) (*Pool, error) {
 
 // ID is the identity of this gateway, "datacenter/name".
 func (p *Pool) ID() string { return p.me.id() }
+
+// Security is what protects links: "TLS", "gossip key" or "none".
+func (p *Pool) Security() string { return p.me.security().String() }
 
 // Addr is the "ip:port" that the other gateways use, with the port that was picked.
 func (p *Pool) Addr() string { return p.addr }

@@ -36,6 +36,8 @@ type Link struct {
 	// Dialled is whether this end opened it.
 	Dialled bool
 	Since   time.Time
+	// Security is what protects it: "TLS", "gossip key" or "none".
+	Security string
 	// RTT is the smoothed round trip of pings, with what waits in the kernel and behind batches. 0: not known yet.
 	RTT time.Duration
 	// Queued is how many bytes of messages wait.
@@ -92,7 +94,7 @@ func (l *link) traffic() Traffic {
 
 func (l *link) snapshot() Link {
 	return Link{
-		Traffic: l.traffic(), Peer: l.peer, Datacenter: l.dc, Dialled: l.dialled, Since: l.since,
+		Traffic: l.traffic(), Peer: l.peer, Datacenter: l.dc, Dialled: l.dialled, Since: l.since, Security: l.security.String(),
 		RTT: time.Duration(l.rtt.Load()), Queued: l.queue.queued(),
 	}
 }
