@@ -50,6 +50,8 @@ type Config struct {
 	WANAdvertise string
 	// WANJoin is the host:port of gateways to join. Host names are resolved anew at each try.
 	WANJoin []string
+	// Export says which instances other data centres hear of. Nil: all.
+	Export Export
 	// WANTLS makes what goes between data centres mutual TLS, in place of AES-GCM under Keys. Nil: no TLS.
 	WANTLS *tls.Config
 
@@ -157,6 +159,7 @@ func (c Config) validate() error {
 		bad("RemoteMaxAge", "must not be negative, as %v is", c.RemoteMaxAge)
 	}
 	c.validateWAN(bad)
+	c.Export.validate(bad)
 	if c.WANTransport == nil && c.WANBind != "" && len(c.Keys) == 0 && !c.Insecure && !isLoopback(c.WANBind) {
 		errs = append(errs, fmt.Errorf("%w: WANBind is %s", ErrInsecure, c.WANBind))
 	}

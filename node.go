@@ -97,9 +97,9 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	n.replica, err = NewReplica(ReplicaConfig{
 		Name: cfg.Node, Datacenter: cfg.Datacenter, Zone: cfg.Zone,
 		Incarnation: incarnation, History: cfg.History, Preserve: cfg.Preserve,
-		Seeds: len(seeds) > 0 || elsewhere, Near: len(seeds) > 0, ReadyWait: cfg.ReadyWait, Scripts: cfg.EnableScriptChecks,
-		RemoteMaxAge: cfg.RemoteMaxAge,
-		Rand:         rand.New(rand.NewPCG(binary.BigEndian.Uint64(seed[:8]), binary.BigEndian.Uint64(seed[8:]))), //nolint:gosec // For spreading load.
+		Seeds: len(seeds) > 0 || elsewhere, Near: len(seeds) > 0, ReadyWait: cfg.ReadyWait,
+		Scripts: cfg.EnableScriptChecks, Export: cfg.Export, RemoteMaxAge: cfg.RemoteMaxAge,
+		Rand: rand.New(rand.NewPCG(binary.BigEndian.Uint64(seed[:8]), binary.BigEndian.Uint64(seed[8:]))), //nolint:gosec // For spreading load.
 	}, n.moment())
 	if err != nil {
 		n.stop()

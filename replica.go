@@ -44,6 +44,8 @@ type ReplicaConfig struct {
 	RemoteMaxAge time.Duration
 	// Scripts allows registrations to have scripts run as health checks.
 	Scripts bool
+	// Export says of which registrations other data centres hear; nil is of all.
+	Export Export
 	// Decode reads the body of a record; nil is wire.Decoder.Record. For simulations, whose replicas share what is immutable.
 	Decode func(dot causal.Dot, body []byte) (*catalog.Record, error)
 	// Rand is the only source of chance. The Replica owns it from then on.
@@ -118,6 +120,8 @@ type Replica struct {
 	checks *check.Machine
 	runs   []CheckRun
 
+	// divided are instances that have gone from one side to the other, and when what is left of them is to be ended.
+	divided map[Key]selfpreserve.Instant
 	// afresh is the instance that is being registered.
 	afresh Key
 
@@ -147,6 +151,7 @@ func NewReplica(cfg ReplicaConfig, at Moment) (*Replica, error) {
 		embedded: make(map[Key]*Instance),
 		early:    make(map[Key]*Instance),
 		marked:   make(map[Key]bool),
+		divided:  make(map[Key]selfpreserve.Instant),
 		homes:    make(map[string]int),
 		hosted:   make(map[string]int),
 		kept:     make(map[string]int),
@@ -178,7 +183,7 @@ func NewReplica(cfg ReplicaConfig, at Moment) (*Replica, error) {
 		return nil, fmt.Errorf("muster: %w", err)
 	}
 	r.checks = check.New(rand.New(rand.NewPCG(cfg.Rand.Uint64(), cfg.Rand.Uint64()))) //nolint:gosec // Seeded on purpose.
-	r.spread, err = spread.New(spread.Config{Self: r.id, Zone: cfg.Zone, Rand: cfg.Rand, Store: (*store)(r)})
+	r.spread, err = spread.New(spread.Config{Self: r.id, Zone: cfg.Zone, Rand: cfg.Rand, Store: (*store)(r), Far: farStore{(*store)(r)}})
 	if err != nil {
 		return nil, fmt.Errorf("muster: %w", err)
 	}
@@ -210,11 +215,15 @@ func (r *Replica) PeerDigest(at Moment, peer string, d spread.Digest) {
 // Digest is this replica's, to ride on acks.
 func (r *Replica) Digest() spread.Digest { return (*store)(r).Digest() }
 
+// FarDigest is that of what other data centres may know: equal in all of them when they hold the same of it.
+func (r *Replica) FarDigest() spread.Digest { return farStore{(*store)(r)}.Digest() }
+
 // Tick does what is due. Earlier or later than Next does no harm.
 func (r *Replica) Tick(at Moment) {
 	r.begin(at)
 	r.leases.SetDatacenter(at.Mono, r.datacenter())
 	r.judge()
+	r.uniteDue()
 	r.tellTransitions()
 	r.chores.tick(r)
 	r.boot.tick(r)
@@ -232,6 +241,9 @@ func (r *Replica) Next() time.Duration {
 	}
 	if r.heirs.planned {
 		next = min(next, r.heirs.due)
+	}
+	if t, ok := r.nextUnion(); ok {
+		next = min(next, t)
 	}
 	for _, due := range []func() (time.Duration, bool){r.nextJudgement, r.spread.Next, r.boot.next, r.checks.Next, r.nextWAN} {
 		if t, ok := due(); ok && t < next {
@@ -315,18 +327,23 @@ func (r *Replica) wrote(rec *catalog.Record) {
 	}
 }
 
-// pushWritten gives the engine what was written, in runs of one origin: a node that has taken a higher incarnation
-// meanwhile has written as two.
+// pushWritten gives the engine what was written, origin by origin: a node writes as two if some of it is private, and if it
+// has taken a higher incarnation meanwhile.
 func (r *Replica) pushWritten() {
 	recs := r.written
 	r.written = nil
 	for len(recs) > 0 {
 		o := recs[0].Stamp.Dot.Origin
 		var deltas []spread.Delta
-		for len(recs) > 0 && recs[0].Stamp.Dot.Origin == o {
-			deltas = append(deltas, spread.Delta{Seq: recs[0].Stamp.Dot.Seq, Body: wire.AppendRecord(nil, recs[0])})
-			recs = recs[1:]
+		others := recs[:0]
+		for _, rec := range recs {
+			if rec.Stamp.Dot.Origin != o {
+				others = append(others, rec)
+				continue
+			}
+			deltas = append(deltas, spread.Delta{Seq: rec.Stamp.Dot.Seq, Body: wire.AppendRecord(nil, rec)})
 		}
+		recs = others
 		r.step(spread.Local{Origin: o, Deltas: deltas})
 	}
 }

@@ -63,7 +63,7 @@ func (c *chores) clearOrphans(r *Replica) {
 		}
 		seen[rec.Key] = since
 		if now-since >= r.cfg.TombstoneAge && selfpreserve.Heir(rec.Key.String(), r.peers.everyone()) == r.id {
-			r.wrote(r.cat.Delete(r.at, rec.Key, rec.Kind, catalog.Cleared))
+			r.wrote(r.cat.Bury(r.at, rec, catalog.Cleared))
 		}
 	}
 	c.since = seen

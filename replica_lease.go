@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/musterhq/muster/catalog"
+	"github.com/musterhq/muster/catalog/causal"
 	"github.com/musterhq/muster/selfpreserve"
 )
 
@@ -164,12 +165,13 @@ func (r *Replica) react(ch *catalog.Change) {
 // that lives in this process.
 func (r *Replica) earlierSelf(key Key) bool {
 	self := r.cat.Self()
+	var last causal.Stamp // Of the two sides, the one on which it ended last.
 	for _, rec := range r.cat.Registers(key) {
-		if o := rec.Stamp.Dot.Origin; rec.Kind == catalog.KindRegistration && rec.Deleted() {
-			return o.Node == self.Node && o.Incarnation < self.Incarnation
+		if rec.Kind == catalog.KindRegistration && rec.Deleted() && rec.Stamp.Wins(last) {
+			last = rec.Stamp
 		}
 	}
-	return false
+	return last.Dot.Origin.Node == self.Node && last.Dot.Origin.Life() < self.Incarnation
 }
 
 // holdsLive reports whether this node knows by itself that an instance is alive: it lives in this process, or its lease
@@ -187,6 +189,7 @@ func (r *Replica) holdsLive(key Key) bool {
 // heir does.
 func (r *Replica) hold(inst *Instance) {
 	key := inst.Key()
+	r.noteDivided(inst)
 	if key == r.afresh && inst.Home == r.id && !inst.Preserved && r.embedded[key] == nil && r.leased(inst) {
 		r.watch(inst)
 		r.grant(inst, false)

@@ -101,14 +101,15 @@ type transfer struct {
 	summary catalog.Summary
 }
 
-// Next encodes the next records up to maxBytes. Those of one origin in a row make a frame.
+// Next encodes the next records up to maxBytes. Those of one origin in ascending order make a frame.
 func (t *transfer) Next(maxBytes int) (frames []spread.Frame, more bool) {
 	size := 0
 	var f *spread.Frame
+	last := uint64(0)
 	for len(t.records) > 0 {
 		rec := t.records[0]
 		d := spread.Delta{Seq: rec.Stamp.Dot.Seq, Body: wire.AppendRecord(nil, rec)}
-		opens := f == nil || f.Origin != rec.Stamp.Dot.Origin
+		opens := f == nil || f.Origin != rec.Stamp.Dot.Origin || d.Seq < last
 		cost := len(d.Body) + deltaOverhead
 		if opens {
 			cost = spread.FrameSize(spread.Frame{Origin: rec.Stamp.Dot.Origin, Deltas: []spread.Delta{d}})
@@ -121,6 +122,7 @@ func (t *transfer) Next(maxBytes int) (frames []spread.Frame, more bool) {
 			f = &frames[len(frames)-1]
 		}
 		f.Deltas = append(f.Deltas, d)
+		last = d.Seq
 		size += cost
 		t.records = t.records[1:]
 	}

@@ -27,6 +27,7 @@ func (r *Replica) Register(at Moment, inst *Instance, embedded bool) (stored *In
 	inst.Datacenter, inst.Home = r.cfg.Datacenter, r.id
 	inst.RegisteredAt = at.Wall.UTC().Truncate(time.Millisecond) // As on the wire.
 	inst.Override, inst.OverrideReason, inst.Preserved, inst.Results = StatusNone, "", false, nil
+	inst.Private = !r.cfg.Export.exports(inst)
 	r.begin(at)
 	key := inst.Key()
 	if embedded && !r.boot.ready && planted != "a node writes before it has caught up" {
@@ -80,10 +81,12 @@ func (r *Replica) Deregister(at Moment, key Key) error {
 // override stays: it is the operator's, and meant for the instance when it comes back.
 func (r *Replica) remove(key Key, why catalog.Deletion) {
 	r.drop(key)
-	r.wrote(r.cat.Delete(r.at, key, catalog.KindRegistration, why))
+	r.unite(key)
+	tomb := r.cat.Delete(r.at, key, catalog.KindRegistration, why)
+	r.wrote(tomb)
 	for _, rec := range r.cat.Registers(key) {
-		if (rec.Kind == catalog.KindLease || rec.Kind == catalog.KindChecks) && !rec.Deleted() {
-			r.wrote(r.cat.Delete(r.at, key, rec.Kind, catalog.Cleared))
+		if (rec.Kind == catalog.KindLease || rec.Kind == catalog.KindChecks) && !rec.Deleted() && rec.Private() == tomb.Private() {
+			r.wrote(r.cat.Bury(r.at, rec, catalog.Cleared))
 		}
 	}
 }
@@ -100,6 +103,7 @@ func (r *Replica) SetOverride(at Moment, key Key, s Status, reason string) error
 		return nil
 	}
 	r.begin(at)
+	r.unite(key)
 	if s == StatusNone {
 		r.wrote(r.cat.Delete(at, key, catalog.KindOverride, catalog.Cleared))
 	} else {
@@ -143,10 +147,8 @@ func (r *Replica) PatchMetadata(at Moment, key Key, patch map[string]*string) er
 
 // registration is the body that the client gave, nil if there is no such instance.
 func (r *Replica) registration(key Key) *Instance {
-	for _, rec := range r.cat.Registers(key) {
-		if rec.Kind == catalog.KindRegistration && !rec.Deleted() {
-			return rec.Registration
-		}
+	if rec := r.cat.Registration(key); rec != nil {
+		return rec.Registration
 	}
 	return nil
 }
@@ -176,8 +178,8 @@ func (r *Replica) rebirth() {
 	self := r.cat.Self()
 	highest := self.Incarnation
 	for _, o := range r.cat.Vector().Origins() {
-		if o.Node == r.id && o.Incarnation > highest {
-			highest = o.Incarnation
+		if o.Node == r.id && o.Life() > highest {
+			highest = o.Life()
 		}
 	}
 	if highest > self.Incarnation {

@@ -70,7 +70,7 @@ func (c *Catalog) Renew(at Moment, key ServiceKey, datacenter string) int {
 		if old.Datacenter != datacenter {
 			continue
 		}
-		now := svc.entries[old.ID].instance(c.away)
+		now := svc.instance(old.ID, c.away)
 		if now.Preserved == old.Preserved && now.LastRenewal.Equal(old.LastRenewal) {
 			if !c.hidden[datacenter] {
 				continue
@@ -95,7 +95,7 @@ func (c *Catalog) leftOut(svc *service, view *View, datacenter string) (left []*
 		if shown, _ := view.Instance(id); shown != nil {
 			continue
 		}
-		if inst := svc.entries[id].instance(c.away); inst != nil && inst.Datacenter == datacenter {
+		if inst := svc.instance(id, c.away); inst != nil && inst.Datacenter == datacenter {
 			left = append(left, inst)
 		}
 	}

@@ -34,6 +34,7 @@ type Catalog struct {
 	floors  map[causal.Origin]uint64
 	logs    map[causal.Origin]*originLog
 	hash    uint64
+	private privateSide
 
 	sharing    sharing
 	services   *table
@@ -65,6 +66,7 @@ type service struct {
 	key     ServiceKey
 	view    atomic.Pointer[View]
 	entries map[string]*slots
+	private map[string]*slots // likewise of what stays in the data centre; nil where nothing does
 	draft   *View
 	left    int // instances that the view leaves out; see Hide
 }
@@ -91,8 +93,9 @@ func New(cfg Config, at Moment) *Catalog {
 // Rebirth makes the catalog write as another origin from now on: the same node with a higher incarnation, when it has
 // learned that its own was used before. What has been written stays as it is. Needs the writer's lock.
 func (c *Catalog) Rebirth(o causal.Origin, at Moment) {
+	o.Incarnation = o.Life()
 	c.self = o
-	c.seq = c.vector.Head(o)
+	c.seq, c.private.seq = c.vector.Head(o), c.vector.Head(o.Private())
 	c.tag = (causal.Dot{Origin: o}).Hash()
 	c.last = c.last.next(at.Wall, c.tag)
 	c.history.mu.Lock()
@@ -107,24 +110,29 @@ func (c *Catalog) Self() causal.Origin { return c.self }
 
 // Register writes a registration: a new instance, or another body for one that is there. The instance must be complete
 // (see Instance.Complete) and belongs to the catalog afterwards; its maps and tags stay the caller's: they are copied, or
-// equal ones shared. Needs the writer's lock.
+// equal ones shared. What is written of it afterwards stays in the data centre if Private says so, see Unite for what was
+// written before. Needs the writer's lock.
 func (c *Catalog) Register(at Moment, inst *Instance) *Record {
 	inst.Checks = slices.Clone(inst.Checks)
 	c.sharing.instance(inst)
 	if s := c.services.get(ServiceKey{inst.Namespace, inst.Service}); s != nil {
 		inst.Namespace, inst.Service = s.key.Namespace, s.key.Service // Equal, but held once.
 	}
-	return c.write(at, &Record{Key: inst.Key(), Kind: KindRegistration, Registration: inst})
+	return c.write(at, &Record{Key: inst.Key(), Kind: KindRegistration, Registration: inst}, inst.Private)
 }
 
 // SetLease writes what the home says of an instance. Needs the writer's lock.
 func (c *Catalog) SetLease(at Moment, key Key, l Lease) *Record {
-	return c.write(at, &Record{Key: key, Kind: KindLease, Lease: &l})
+	private := c.staysPrivate(key)
+	if planted == "a lease is published whatever its registration says" {
+		private = false
+	}
+	return c.write(at, &Record{Key: key, Kind: KindLease, Lease: &l}, private)
 }
 
 // SetOverride writes the operator's decision. Needs the writer's lock.
 func (c *Catalog) SetOverride(at Moment, key Key, o Override) *Record {
-	return c.write(at, &Record{Key: key, Kind: KindOverride, Override: &o})
+	return c.write(at, &Record{Key: key, Kind: KindOverride, Override: &o}, c.staysPrivate(key))
 }
 
 // SetChecks writes what the checks of an instance have found: results of all of them, at most MaxChecks, which belong to
@@ -133,22 +141,31 @@ func (c *Catalog) SetChecks(at Moment, key Key, results []CheckResult) *Record {
 	for n := range results {
 		results[n].Output = CutOutput(results[n].Output, MaxRecordBytes/len(results))
 	}
-	return c.write(at, &Record{Key: key, Kind: KindChecks, Checks: &Checks{Results: results}})
+	return c.write(at, &Record{Key: key, Kind: KindChecks, Checks: &Checks{Results: results}}, c.staysPrivate(key))
 }
 
-// Delete writes a tombstone into one register of an instance. Needs the writer's lock.
+// Delete writes a tombstone into one register of an instance: the one that counts, where there is one on either side (see
+// Unite). Needs the writer's lock.
 func (c *Catalog) Delete(at Moment, key Key, kind Kind, why Deletion) *Record {
-	return c.write(at, &Record{Key: key, Kind: kind, Deletion: why})
+	return c.write(at, &Record{Key: key, Kind: kind, Deletion: why}, c.counts(key, kind))
 }
 
-func (c *Catalog) write(at Moment, rec *Record) *Record {
-	c.lamport++
-	c.seq++
-	rec.Stamp = causal.Stamp{Lamport: c.lamport, Dot: causal.Dot{Origin: c.self, Seq: c.seq}}
+// Bury writes a tombstone in the place of a record that is held. Needs the writer's lock.
+func (c *Catalog) Bury(at Moment, old *Record, why Deletion) *Record {
+	return c.write(at, &Record{Key: old.Key, Kind: old.Kind, Deletion: why}, old.Private())
+}
+
+func (c *Catalog) write(at Moment, rec *Record, private bool) *Record {
+	return c.writeAs(at, rec, private, c.lamport+1)
+}
+
+// writeAs is write with a Lamport counter of the caller's.
+func (c *Catalog) writeAs(at Moment, rec *Record, private bool, lamport uint64) *Record {
+	rec.Stamp = causal.Stamp{Lamport: lamport, Dot: c.next(private)}
 	rec.Wall = at.Wall.UnixMilli()
 	if planted == "a Lamport counter for each key" {
 		rec.Stamp.Lamport = 1
-		if cur := c.register(rec.Key, rec.Kind); cur != nil {
+		if cur := c.register(rec.Key, rec.Kind, private); cur != nil {
 			rec.Stamp.Lamport = cur.Stamp.Lamport + 1
 		}
 	}
@@ -168,8 +185,8 @@ func (c *Catalog) Apply(at Moment, recs []*Record) (fresh []*Record) {
 		c.vector.Add(rec.Stamp.Dot)
 		c.lamport = max(c.lamport, rec.Stamp.Lamport)
 		fresh = append(fresh, rec)
-		if cur := c.register(rec.Key, rec.Kind); cur == nil || rec.Stamp.Wins(cur.Stamp) {
-			c.put(at, rec.Key, rec.Kind, rec, causeOf(rec))
+		if cur := c.register(rec.Key, rec.Kind, rec.Private()); cur == nil || rec.Stamp.Wins(cur.Stamp) {
+			c.put(at, rec, rec, causeOf(rec))
 		}
 	}
 	c.publish()
@@ -187,10 +204,10 @@ func causeOf(rec *Record) Cause {
 	}
 }
 
-// register is the record in a register, tombstone or not; nil if there is none.
-func (c *Catalog) register(key Key, kind Kind) *Record {
+// register is the record in a register of one side, tombstone or not; nil if there is none.
+func (c *Catalog) register(key Key, kind Kind, private bool) *Record {
 	if svc := c.services.get(key.ServiceKey()); svc != nil {
-		if s := svc.entries[key.ID]; s != nil {
+		if s := svc.side(private)[key.ID]; s != nil {
 			return s[kind]
 		}
 	}
@@ -204,33 +221,46 @@ func (c *Catalog) Current(key Key) *Instance {
 	if svc == nil {
 		return nil
 	}
-	s := svc.entries[key.ID]
-	if s == nil {
-		return nil
+	if svc.private == nil {
+		s := svc.entries[key.ID]
+		if s == nil {
+			return nil
+		}
+		if inst, ok := s.plain(c.away); ok {
+			return inst
+		}
 	}
-	if inst, ok := s.plain(c.away); ok {
-		return inst
-	}
-	return svc.known(key.ID, s, c.away)
+	return svc.known(key.ID, c.away)
 }
 
 // Len is the number of instances. Needs the writer's lock.
 func (c *Catalog) Len() int { return c.instances }
 
-// Registers is every record that is held for an instance, tombstones included. Needs the writer's lock.
+// Registers is every record that is held for an instance, tombstones included: the public ones, then the private ones.
+// Needs the writer's lock.
 func (c *Catalog) Registers(key Key) []*Record {
+	svc := c.services.get(key.ServiceKey())
+	if svc == nil {
+		return nil
+	}
 	var out []*Record
-	for k := range kinds {
-		if r := c.register(key, k); r != nil {
-			out = append(out, r)
+	for _, s := range []*slots{svc.entries[key.ID], svc.private[key.ID]} {
+		if s == nil {
+			continue
+		}
+		for _, r := range s {
+			if r != nil {
+				out = append(out, r)
+			}
 		}
 	}
 	return out
 }
 
-// put replaces what a register holds (nil empties it) and brings everything that depends on it up to date: the only
-// place where state changes.
-func (c *Catalog) put(at Moment, key Key, kind Kind, rec *Record, cause Cause) {
+// put replaces what the register of a record holds (nil empties it) and brings everything that depends on it up to date:
+// the only place where state changes.
+func (c *Catalog) put(at Moment, of, rec *Record, cause Cause) {
+	key := of.Key
 	svc := c.services.get(key.ServiceKey())
 	if svc == nil {
 		svc = &service{key: key.ServiceKey(), entries: make(map[string]*slots)}
@@ -238,34 +268,35 @@ func (c *Catalog) put(at Moment, key Key, kind Kind, rec *Record, cause Cause) {
 		c.services.put(svc)
 		c.renewNone()
 	}
-	s := svc.entries[key.ID]
-	if s == nil {
-		s = &slots{}
-		svc.entries[key.ID] = s
-	}
+	s := svc.open(key.ID, of.Private())
 	before, ok := s.plain(c.away)
-	if !ok {
-		before = svc.known(key.ID, s, c.away)
+	if !ok || svc.private != nil {
+		before = svc.known(key.ID, c.away)
 	}
-	if old := s[kind]; old != nil {
+	if old := s[of.Kind]; old != nil {
 		c.unlist(old)
 	}
-	s[kind] = rec
+	s[of.Kind] = rec
 	if rec != nil {
 		c.list(at, rec)
 	}
-	after := s.instance(c.away)
+	var after *Instance
+	if svc.private == nil {
+		after = s.instance(c.away)
+	} else if after = svc.instance(key.ID, c.away); after != nil && rec != nil {
+		cause = CauseWrite // Its end on one side is none on the other.
+	}
 	if s.empty() {
-		delete(svc.entries, key.ID)
+		svc.close(key.ID, of.Private())
 	}
 	c.show(at, svc, key, before, after, cause)
 }
 
 // known is an instance as it was last shown, or, if the view leaves it out, as its registers have it.
-func (s *service) known(id string, registers *slots, away map[string]time.Time) *Instance {
+func (s *service) known(id string, away map[string]time.Time) *Instance {
 	inst, _ := s.latest().Instance(id)
 	if inst == nil && s.left > 0 {
-		return registers.instance(away)
+		return s.instance(id, away)
 	}
 	return inst
 }
@@ -324,6 +355,9 @@ func (c *Catalog) list(at Moment, rec *Record) {
 	} else {
 		c.hash += rec.Stamp.Dot.Hash()
 	}
+	if o.IsPrivate() {
+		c.private.list(rec)
+	}
 }
 
 // unlist is the opposite of list.
@@ -339,6 +373,9 @@ func (c *Catalog) unlist(rec *Record) {
 	} else {
 		c.hash -= rec.Stamp.Dot.Hash()
 	}
+	if o.IsPrivate() {
+		c.private.unlist(rec)
+	}
 }
 
 // publish lets readers see what the batch has changed, and wakes those who wait for it.
@@ -351,7 +388,7 @@ func (c *Catalog) publish() {
 		if (old.n > 0) != (svc.draft.n > 0) {
 			c.populated += sign(svc.draft.n > 0)
 		}
-		if len(svc.entries) == 0 {
+		if len(svc.entries)+len(svc.private) == 0 {
 			c.services.remove(svc.key)
 			c.renewNone()
 		}

@@ -7,6 +7,10 @@
 // body) and its override (the operator's decision, so that a re-registration never wipes it and it never hides a newer
 // registration). Home and status are those of the younger of registration and lease.
 //
+// What is private to a data centre is a second side of the same kind, with origins and registers of its own: other data
+// centres get the public side, whole, and hear nothing of the other. An instance is on the side on which its registration
+// says it is; what is written of it follows. See private.go.
+//
 // Source. Dots and causal contexts as in ORSWOT and delta-CRDTs (see package causal), reduced to one writer per origin:
 // a dot that is covered by a vector and held by no register has been superseded or deleted. That makes deletion safe
 // after its tombstone is gone: a sync drops what the other side covers but does not hold. Versioned floors as in
@@ -19,6 +23,8 @@
 //   - Two catalogs with equal vectors have equal state hashes (I1). One schedule breaks this for a while, and is why the
 //     hashes are compared at all: a registration that is delayed for longer than a concurrent, winning tombstone is held
 //     finds its register empty where that was collected. A full transfer then leaves both with what both hold.
+//   - Of two data centres that exchange only what TransferPublic gives, neither covers or holds a private record of the
+//     other, and neither can delete one.
 //   - Memory is proportional to live records, origins, and tombstones within their age (I5).
 //
 // What is shown may be less than what is held: instances of a data centre that cannot be reached are marked, or left out of

@@ -113,6 +113,9 @@ type Instance struct {
 	Permanent bool
 	// Embedded says that the instance lives in the process of its home node and dies with it.
 	Embedded bool
+	// Private says that other data centres do not hear of the instance. It is the word of the node that took the
+	// registration.
+	Private bool
 	// TTL is how long the lease lasts after a renewal: 1 s to 24 h, 30 s if not given.
 	TTL time.Duration
 	// Checks are run by the home node, or reported by the client.

@@ -2,9 +2,11 @@ package catalog
 
 import (
 	"fmt"
+	"iter"
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,11 +33,16 @@ func testInstance(service, id string, version int) *Instance {
 // recount rebuilds everything that the catalog keeps incrementally and compares.
 func recount(t interface{ Fatalf(string, ...any) }, c *Catalog) {
 	var hash uint64
+	var private privateSide
 	buried, instances, populated := 0, 0, 0
 	held := 0
 	for svc := range c.services.all() {
 		n, up := 0, 0
-		for id, s := range svc.entries {
+		if svc.private != nil && len(svc.private) == 0 {
+			t.Fatalf("an empty side of %v was kept", svc.key)
+		}
+		ids := map[string]bool{}
+		for id, s := range both(svc.entries, svc.private) {
 			if s.empty() {
 				t.Fatalf("an empty entry of %v was kept", id)
 			}
@@ -44,6 +51,12 @@ func recount(t interface{ Fatalf(string, ...any) }, c *Catalog) {
 					continue
 				}
 				held++
+				if rec.Private() != (svc.private[id] == s) || rec.Registration != nil && rec.Registration.Private != rec.Private() {
+					t.Fatalf("register %d of %v is on the wrong side", k, id)
+				}
+				if rec.Private() {
+					private.list(rec)
+				}
 				if !c.vector.Covers(rec.Stamp.Dot) {
 					t.Fatalf("holds %v without covering it", rec.Stamp.Dot)
 				}
@@ -56,7 +69,11 @@ func recount(t interface{ Fatalf(string, ...any) }, c *Catalog) {
 					hash += rec.Stamp.Dot.Hash()
 				}
 			}
-			want := s.instance(c.away)
+			if ids[id] {
+				continue
+			}
+			ids[id] = true
+			want := svc.instance(id, c.away)
 			got, _ := svc.view.Load().Instance(id)
 			if !reflect.DeepEqual(got, want) {
 				t.Fatalf("the view has %+v for %s, the registers say %+v", got, id, want)
@@ -68,7 +85,7 @@ func recount(t interface{ Fatalf(string, ...any) }, c *Catalog) {
 				}
 			}
 		}
-		if len(svc.entries) == 0 {
+		if len(ids) == 0 {
 			t.Fatalf("service %v without entries was kept", svc.key)
 		}
 		v := svc.view.Load()
@@ -85,8 +102,22 @@ func recount(t interface{ Fatalf(string, ...any) }, c *Catalog) {
 	}
 	st := c.Stats()
 	want := Stats{Services: populated, Instances: instances, Tombstones: buried, Records: held, Origins: c.vector.Len()}
-	if hash != c.Hash() || st != want {
+	private.seq = c.private.seq
+	if hash != c.Hash() || st != want || private != c.private || c.PublicHash() != hash-private.hash {
 		t.Fatalf("hash %x, stats %+v; recounted %x, %+v", c.Hash(), st, hash, want)
+	}
+}
+
+// both yields the entries of two sides.
+func both(public, private map[string]*slots) iter.Seq2[string, *slots] {
+	return func(yield func(string, *slots) bool) {
+		for _, side := range []map[string]*slots{public, private} {
+			for id, s := range side {
+				if !yield(id, s) {
+					return
+				}
+			}
+		}
 	}
 }
 
@@ -105,7 +136,9 @@ func visible(c *Catalog) map[Key]Instance {
 // the product's records, the true set of writes to the same register that its writer had seen: the ghost history by
 // which losses and zombies are told from concurrent writes.
 type cluster struct {
-	t        *rapid.T
+	t *rapid.T
+	// split is the replica from which on they are in another data centre, where some registrations are private; 0 if none.
+	split    int
 	now      time.Duration
 	reps     []*Catalog
 	ghosts   []map[string]map[causal.Dot]bool
@@ -123,7 +156,20 @@ type message struct {
 	w  write
 }
 
-func register(r *Record) string { return fmt.Sprintf("%v/%d", r.Key, r.Kind) }
+func register(r *Record) string {
+	if r.Private() {
+		return fmt.Sprintf("%v/%d of %s alone", r.Key, r.Kind, r.Stamp.Dot.Origin.Node[:3])
+	}
+	return fmt.Sprintf("%v/%d", r.Key, r.Kind)
+}
+
+// far reports whether two replicas are in different data centres.
+func (cl *cluster) far(i, j int) bool { return cl.split > 0 && (i < cl.split) != (j < cl.split) }
+
+// hears reports whether a replica may learn of a write of another's.
+func (cl *cluster) hears(to, from int, reg string) bool {
+	return !cl.far(to, from) || !strings.HasSuffix(reg, "alone")
+}
 
 func newCluster(t *rapid.T, n int) *cluster {
 	cl := &cluster{t: t, writes: map[string][]write{}}
@@ -151,12 +197,15 @@ func (cl *cluster) write(i int) {
 	kind := Kind(rapid.IntRange(0, int(kinds)-1).Draw(t, "kind"))
 	at := moment(cl.now)
 	var rec *Record
-	cur := c.register(key, kind)
+	cur := c.register(key, kind, c.counts(key, kind))
 	switch {
 	case cur != nil && !cur.Deleted() && rapid.IntRange(0, 2).Draw(t, "delete") == 0:
 		rec = c.Delete(at, key, kind, Deregistered)
 	case kind == KindRegistration:
-		rec = c.Register(at, testInstance(key.Service, key.ID, int(c.seq)))
+		inst := testInstance(key.Service, key.ID, int(c.seq))
+		inst.Home, inst.Datacenter = c.self.Node, c.self.Node[:3]
+		inst.Private = cl.split > 0 && rapid.Bool().Draw(t, "private")
+		rec = c.Register(at, inst)
 	case kind == KindLease:
 		rec = c.SetLease(at, key, Lease{Home: c.Self().Node, Status: Status(rapid.IntRange(1, 5).Draw(t, "status"))})
 	case kind == KindChecks:
@@ -172,7 +221,7 @@ func (cl *cluster) write(i int) {
 	}
 	cl.writes[reg] = append(cl.writes[reg], w)
 	for j := range cl.reps {
-		if j != i {
+		if j != i && cl.hears(j, i, reg) {
 			for range rapid.IntRange(0, 2).Draw(t, "copies") {
 				cl.inflight = append(cl.inflight, message{j, w})
 			}
@@ -194,9 +243,21 @@ func (cl *cluster) deliver() {
 // sync makes dst pull from src, in two steps with something between them if between is given.
 func (cl *cluster) sync(dst, src int, between func()) {
 	a, b := cl.reps[dst], cl.reps[src]
-	tr := b.Transfer(a.Vector().Clone(), a.Vector().Equal(b.Vector()) && a.Hash() != b.Hash())
+	var tr *Transfer
+	if cl.far(dst, src) {
+		v := a.Vector().Public().Clone()
+		tr = b.TransferPublic(v, v.Equal(b.Vector().Public()) && a.PublicHash() != b.PublicHash())
+		if tr.Summary.HasPrivate() {
+			cl.t.Fatalf("a sync between data centres is about %v", tr.Summary.Vector.Origins())
+		}
+	} else {
+		tr = b.Transfer(a.Vector().Clone(), a.Vector().Equal(b.Vector()) && a.Hash() != b.Hash())
+	}
 	ghost := map[string]map[causal.Dot]bool{}
 	for reg, hist := range cl.ghosts[src] {
+		if !cl.hears(dst, src, reg) {
+			continue
+		}
 		ghost[reg] = map[causal.Dot]bool{}
 		for d := range hist {
 			ghost[reg][d] = true
@@ -273,7 +334,7 @@ func TestAnySchedulesConvergeWithoutZombieOrLoss(t *testing.T) {
 			}
 		}
 		for reg, writes := range cl.writes {
-			rec := first.register(writes[0].rec.Key, writes[0].rec.Kind)
+			rec := first.register(writes[0].rec.Key, writes[0].rec.Kind, writes[0].rec.Private())
 			live := rec != nil && !rec.Deleted()
 			for _, w := range writes {
 				if live && w.rec.Deleted() && w.hist[rec.Stamp.Dot] {

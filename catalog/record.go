@@ -90,6 +90,9 @@ type Record struct {
 // Deleted reports whether the record is a tombstone.
 func (r *Record) Deleted() bool { return r.Deletion != Alive }
 
+// Private reports whether the record stays in the data centre of its writer. The dot says so, and no byte of the body.
+func (r *Record) Private() bool { return r.Stamp.Dot.Origin.IsPrivate() }
+
 // slots are the registers of one instance, nil where never written or forgotten.
 type slots [kinds]*Record
 

@@ -33,7 +33,7 @@ func (c *Catalog) Collect(at Moment, age time.Duration, covered func(d causal.Do
 	for ; i < len(c.tombstones) && at.Mono-c.tombstones[i].at >= age; i++ {
 		b := c.tombstones[i]
 		rec := b.rec
-		if c.register(rec.Key, rec.Kind) != rec {
+		if c.register(rec.Key, rec.Kind, rec.Private()) != rec {
 			continue // Superseded meanwhile.
 		}
 		d := rec.Stamp.Dot
@@ -42,7 +42,7 @@ func (c *Catalog) Collect(at Moment, age time.Duration, covered func(d causal.Do
 			kept++
 			continue
 		}
-		c.put(at, rec.Key, rec.Kind, nil, CauseAbsent)
+		c.put(at, rec, nil, CauseAbsent)
 		if planted != "collected tombstones leave no floor" {
 			c.floors[d.Origin] = max(c.floors[d.Origin], d.Seq)
 		}
@@ -54,16 +54,17 @@ func (c *Catalog) Collect(at Moment, age time.Duration, covered func(d causal.Do
 }
 
 // Prune forgets origins of which nothing is held any more and whose node is gone, or lives on under a higher
-// incarnation, for longer than age: it bounds vectors and floors by the members there are. known says whether a node is
-// a member or remembered as one. Call it now and then; it notes what it finds. Needs the writer's lock.
+// incarnation, for longer than age: it bounds vectors and floors by the members there are. The two origins of a life live
+// as long as each other. known says whether a node is a member or remembered as one. Call it now and then; it notes what it finds. Needs the writer's lock.
 func (c *Catalog) Prune(at Moment, age time.Duration, known func(node string) bool) int {
 	newest := make(map[string]uint64)
 	for _, o := range c.vector.Origins() {
-		newest[o.Node] = max(newest[o.Node], o.Incarnation)
+		newest[o.Node] = max(newest[o.Node], o.Life())
 	}
 	n := 0
 	for _, o := range c.vector.Origins() {
-		if o == c.self || c.logs[o] != nil || known(o.Node) && newest[o.Node] == o.Incarnation {
+		own := o.Node == c.self.Node && o.Life() == c.self.Incarnation
+		if own || c.logs[o] != nil || known(o.Node) && newest[o.Node] == o.Life() {
 			delete(c.idle, o)
 			continue
 		}

@@ -1,7 +1,9 @@
 package catalog
 
 import (
+	"cmp"
 	"maps"
+	"slices"
 
 	"github.com/musterhq/muster/catalog/causal"
 )
@@ -21,7 +23,8 @@ type Summary struct {
 
 // Transfer is a consistent snapshot of what a peer lacks. Its records are shared and immutable.
 type Transfer struct {
-	// Records are those whose dots the peer does not cover, by origin and sequence.
+	// Records are those whose dots the peer does not cover, by origin and sequence; where some are private, tombstones come
+	// last, so that what has gone from one side to the other is not missing in between.
 	Records []*Record
 	Summary Summary
 }
@@ -29,10 +32,21 @@ type Transfer struct {
 // Transfer takes the snapshot for a peer that covers v. full asks for the list of held records whatever the floors say:
 // for two catalogs that disagree although their vectors are equal, which both then keep what both hold, and leave it to
 // homes to assert their live leases again. Needs the writer's lock; the result does not.
-func (c *Catalog) Transfer(v *causal.Vector, full bool) *Transfer {
+func (c *Catalog) Transfer(v *causal.Vector, full bool) *Transfer { return c.transfer(v, full, false) }
+
+// TransferPublic is Transfer for a peer of another data centre: nothing of it is private, and it covers nothing that is.
+// Needs the writer's lock; the result does not.
+func (c *Catalog) TransferPublic(v *causal.Vector, full bool) *Transfer {
+	return c.transfer(v, full, planted != "what is private is in a sync between data centres")
+}
+
+func (c *Catalog) transfer(v *causal.Vector, full, public bool) *Transfer {
 	t := &Transfer{Summary: Summary{Vector: c.vector.Clone(), Lamport: c.lamport, Floors: maps.Clone(c.floors)}}
 	below := full
 	for o, r := range c.vector.Minus(v) {
+		if public && o.IsPrivate() {
+			continue
+		}
 		if l := c.logs[o]; l != nil {
 			t.Records = l.within(t.Records, r)
 		}
@@ -42,7 +56,21 @@ func (c *Catalog) Transfer(v *causal.Vector, full bool) *Transfer {
 	if below && planted != "the list of what is held is not sent" {
 		t.Summary.Held = c.held()
 	}
+	switch {
+	case public:
+		t.Summary.keepPublic()
+	case c.private.held > 0:
+		slices.SortStableFunc(t.Records, func(a, b *Record) int { return cmp.Compare(a.last(), b.last()) })
+	}
 	return t
+}
+
+// last is 1 for what is to be sent last, a tombstone, and 0 for all else.
+func (r *Record) last() int {
+	if r.Deleted() {
+		return 1
+	}
+	return 0
 }
 
 // held is the dots of all records, tombstones included.
@@ -65,7 +93,7 @@ func (c *Catalog) Finish(at Moment, s Summary) {
 	if s.Held != nil {
 		for _, rec := range c.Records() {
 			if d := rec.Stamp.Dot; s.Vector.Covers(d) && !s.Held.Covers(d) {
-				c.put(at, rec.Key, rec.Kind, nil, CauseAbsent)
+				c.put(at, rec, nil, CauseAbsent)
 			}
 		}
 	}
@@ -84,7 +112,7 @@ func (c *Catalog) Finish(at Moment, s Summary) {
 	}
 	c.lamport = max(c.lamport, s.Lamport)
 	if c.self.Node != "" {
-		c.seq = max(c.seq, c.vector.Head(c.self))
+		c.seq, c.private.seq = max(c.seq, c.vector.Head(c.self)), max(c.private.seq, c.vector.Head(c.self.Private()))
 	}
 	c.publish()
 }

@@ -49,6 +49,15 @@ func drawInstance(t *rapid.T) muster.Instance {
 	return inst
 }
 
+func TestOnlyWhatIsNotExportedSaysSo(t *testing.T) {
+	for private, want := range map[bool]string{true: `,"exported":false,`, false: ""} {
+		inst := muster.Instance{Service: "s", ID: "1", Address: "10.0.0.1", Port: 80, Private: private, RegisteredAt: time.Unix(1, 0)}
+		if got := string(appendInstance(nil, &inst, time.Time{}, 0)); strings.Contains(got, "exported") != private || !strings.Contains(got, want) {
+			t.Errorf("private %v: %s", private, got)
+		}
+	}
+}
+
 // withoutAnswered drops what a registration must not have.
 func withoutAnswered(t interface{ Fatal(...any) }, encoded []byte) []byte {
 	var members map[string]json.RawMessage

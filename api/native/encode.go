@@ -65,6 +65,9 @@ func appendInstance(b []byte, inst *muster.Instance, lastRenewal time.Time, inde
 	b = appendOptional(b, "overrideReason", inst.OverrideReason)
 	b = append(b, `,"preserved":`...)
 	b = strconv.AppendBool(b, inst.Preserved)
+	if inst.Private {
+		b = append(b, `,"exported":false`...)
+	}
 	b = appendTime(b, "registeredAt", inst.RegisteredAt)
 	b = appendTime(b, "lastRenewal", lastRenewal)
 	if index != 0 {

@@ -61,7 +61,7 @@ func instancePath(key muster.Key) string {
 }
 
 // answered are the fields of an answer that a registration must not have.
-var answered = []string{"datacenter", "home", "override", "overrideReason", "results", "preserved", "registeredAt", "lastRenewal", "index"}
+var answered = []string{"datacenter", "home", "override", "overrideReason", "results", "preserved", "exported", "registeredAt", "lastRenewal", "index"}
 
 // decodeRegistration is the instance that a body describes. namespace is what the query says, empty if nothing. The
 // error is a *Problem that names every field at fault, those too that the node would refuse: the node has the last word on

@@ -8,6 +8,10 @@
 // Guarantees. Compare is a total order. Vector forms a join semilattice under Merge: commutative, associative,
 // idempotent. Hash depends on content alone, not on the order in which it was added.
 //
+// Private origins. A node writes what is for its own data centre under a second origin, which differs from the first by a
+// mark in the incarnation. To leave such origins out of a vector, and of all that goes with it, withholds their writes from
+// a peer without a trace; to leave writes out of an origin that the peer covers would tell it that they are deleted.
+//
 // Not guaranteed. Nothing here reads a clock, and nothing here says which of two concurrent writes happened first.
 //
 // Concurrency. A Vector is not safe for concurrent use; its owner serialises. Origin, Dot, Stamp and Range are values.

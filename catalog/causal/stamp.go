@@ -10,7 +10,8 @@ import (
 type Origin struct {
 	// Node is the writer's identity across data centres, "datacenter/name".
 	Node string
-	// Incarnation tells the lives of one node apart. Unique for each life, higher for a later one.
+	// Incarnation tells the lives of one node apart. Unique for each life, higher for a later one. See Private for its
+	// highest bit.
 	Incarnation uint64
 }
 
@@ -21,9 +22,6 @@ func (o Origin) Compare(p Origin) int {
 	}
 	return cmp.Compare(o.Incarnation, p.Incarnation)
 }
-
-// String is "node@incarnation", for people.
-func (o Origin) String() string { return o.Node + "@" + strconv.FormatUint(o.Incarnation, 10) }
 
 // Dot is the identity of one write: the Seq-th of its origin. Seq counts from 1; a Dot with Seq 0 is no write.
 type Dot struct {

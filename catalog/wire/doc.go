@@ -4,7 +4,7 @@
 // Format. MessagePack (vmihailenco/msgpack v5) arrays, fields by position. A reader skips fields after those it knows,
 // and a writer only ever appends fields, so that nodes of neighbouring versions understand each other; what cannot be
 // expressed so raises the version of the frame or file around it. A record's body does not hold its dot: the frame
-// that carries it names the origin once and the sequence beside each body.
+// that carries it names the origin once and the sequence beside each body. The origin says too whether the record is private.
 //
 //	record       [lamport, wall, kind, namespace, service, id, deletion, body]
 //	registration [address, port, weight, ttl ms, status, flags, home, datacenter, zone, registered ms,

@@ -151,7 +151,7 @@ func (d *Decoder) record(dot causal.Dot) *catalog.Record {
 			d.fail("a tombstone with a body")
 		}
 	case r.Kind == catalog.KindRegistration:
-		r.Registration = d.registration(r.Key)
+		r.Registration = d.registration(r.Key, r.Private())
 	case r.Kind == catalog.KindLease:
 		r.Lease = d.lease()
 	case r.Kind == catalog.KindChecks:
@@ -172,7 +172,7 @@ func (d *Decoder) record(dot causal.Dot) *catalog.Record {
 // it is reached after 292,000 years.
 const maxLamport = 1<<63 - 1
 
-func (d *Decoder) registration(key catalog.Key) *catalog.Instance {
+func (d *Decoder) registration(key catalog.Key, private bool) *catalog.Instance {
 	n := d.array(registrationFields, maxFields)
 	i := &catalog.Instance{
 		Namespace: key.Namespace, Service: key.Service, ID: key.ID,
@@ -182,6 +182,7 @@ func (d *Decoder) registration(key catalog.Key) *catalog.Instance {
 		TTL:     d.duration(catalog.MaxTTL),
 		Status:  d.status(),
 	}
+	i.Private = private
 	flags := d.uint(^uint64(0))
 	i.Secure, i.Embedded, i.Permanent = flags&flagSecure != 0, flags&flagEmbedded != 0, flags&flagPermanent != 0
 	i.Home = d.name(2*catalog.MaxNameBytes + 1)

@@ -54,7 +54,7 @@ func drawRecord(t *rapid.T) *catalog.Record {
 			Address: name.Draw(t, "address"), Port: rapid.IntRange(1, 65535).Draw(t, "port"), Zone: rapid.StringN(0, 5, 20).Draw(t, "zone"),
 			Weight: rapid.IntRange(1, 65535).Draw(t, "weight"), TTL: time.Duration(rapid.IntRange(1000, 86_400_000).Draw(t, "ttl")) * time.Millisecond,
 			Status: status(), Secure: rapid.Bool().Draw(t, "secure"), Embedded: rapid.Bool().Draw(t, "embedded"),
-			Home: "dc1/a", Datacenter: "dc1", RegisteredAt: ms("registered"),
+			Home: "dc1/a", Datacenter: "dc1", RegisteredAt: ms("registered"), Private: r.Private(),
 			Tags:     rapid.SliceOfN(rapid.StringN(0, 10, 40), 0, 5).Draw(t, "tags"),
 			Metadata: rapid.MapOfN(rapid.StringN(0, 10, 40), rapid.StringN(0, 10, 40), 0, 5).Draw(t, "metadata"),
 			Ports:    rapid.MapOfN(rapid.StringN(0, 10, 40), rapid.IntRange(1, 65535), 0, 5).Draw(t, "ports"),

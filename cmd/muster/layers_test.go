@@ -21,6 +21,7 @@ func samples() map[string][3]string {
 		"join": {"[a:1, b:1]", "a:2, b:2", "a:3"}, "http": {"127.0.0.1:1", "127.0.0.1:2,127.0.0.1:3", "127.0.0.1:4"},
 		"wan-bind": {"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"}, "wan-advertise": {"10.0.0.1:1", "10.0.0.1:2", "10.0.0.1:3"},
 		"wan-join":    {"[a:1, b:1]", "a:2, b:2", "a:3"},
+		"export":      {"[a=none, '*=tag:b']", "a=all, *=none", "*=tag:c"},
 		"eureka-peer": {"[http://a/, http://b/]", "http://c/,http://d/", "http://e/"},
 		"data-dir":    {"f", "e", "c"}, "encrypt": {"f", "e", "c"}, "encrypt-file": {"f", "e", "c"},
 		"tls-cert": {"f", "e", "c"}, "tls-key": {"f", "e", "c"}, "tls-client-ca": {"f", "e", "c"}, "remote-max-age": {"1h", "2h", "unlimited"},
@@ -146,7 +147,7 @@ func TestTheNodeIsToldWhatTheSettingsSay(t *testing.T) {
 	if err := flags.Parse([]string{
 		"--node=n1", "--dc=dc2", "--zone=a", "--bind=0.0.0.0:7946", "--advertise=10.0.0.1:7946", "--join=10.0.0.2:7946",
 		"--wan-bind=0.0.0.0:7947", "--wan-advertise=10.0.0.1:7947", "--wan-join=10.0.0.9:7947",
-		"--http=0.0.0.0:8761", "--data-dir=" + dir, "--encrypt-file=" + ring, "--profile=wan", "--ready-wait=7s",
+		"--export=a=none", "--export=*=tag:b", "--http=0.0.0.0:8761", "--data-dir=" + dir, "--encrypt-file=" + ring, "--profile=wan", "--ready-wait=7s",
 		"--preserve-threshold=0.5", "--preserve-min-lost=9", "--preserve-max-age=48h", "--preserve-probe=false", "--insecure", "--enable-script-checks", "--remote-max-age=72h",
 	}); err != nil {
 		t.Fatal(err)
@@ -159,10 +160,10 @@ func TestTheNodeIsToldWhatTheSettingsSay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := fmt.Sprintf("%s %s %s %s %s %s %s %s %s %s %s %s %q %v %v %v %v", c.Node, c.Datacenter, c.Zone, c.Bind, c.Advertise, c.Join,
-		c.WANBind, c.WANAdvertise, c.WANJoin,
+	got := fmt.Sprintf("%s %s %s %s %s %s %s %s %s %s %s %s %s %q %v %v %v %v", c.Node, c.Datacenter, c.Zone, c.Bind, c.Advertise, c.Join,
+		c.WANBind, c.WANAdvertise, c.WANJoin, c.Export,
 		c.Profile, c.ReadyWait, c.DataDir[:1], c.Keys, c.Insecure, c.Preserve, c.EnableScriptChecks, c.RemoteMaxAge)
-	want := fmt.Sprintf("n1 dc2 a 0.0.0.0:7946 10.0.0.1:7946 [10.0.0.2:7946] 0.0.0.0:7947 10.0.0.1:7947 [10.0.0.9:7947] wan 7s / [%q %q] true {0.5 9 48h0m0s false} true 72h0m0s", first, second)
+	want := fmt.Sprintf("n1 dc2 a 0.0.0.0:7946 10.0.0.1:7946 [10.0.0.2:7946] 0.0.0.0:7947 10.0.0.1:7947 [10.0.0.9:7947] [a=none *=tag:b] wan 7s / [%q %q] true {0.5 9 48h0m0s false} true 72h0m0s", first, second)
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -31,6 +31,10 @@ func (s settings) nodeConfig() (muster.Config, error) {
 		return muster.Config{}, fmt.Errorf("DNS on %s answers whoever reaches it: "+
 			"listen on loopback behind a resolver, or give --insecure if the network can be trusted", s.dns)
 	}
+	export, err := readExport(s.export)
+	if err != nil {
+		return muster.Config{}, err
+	}
 	keys, err := readKeys(s)
 	if err != nil {
 		return muster.Config{}, err
@@ -38,7 +42,7 @@ func (s settings) nodeConfig() (muster.Config, error) {
 	return muster.Config{
 		Node: s.node, Datacenter: s.dc, Zone: s.zone,
 		Bind: s.bind, Advertise: s.advertise, Join: s.join, ReadyWait: s.readyWait, Profile: s.profile,
-		WANBind: s.wanBind, WANAdvertise: s.wanAdv, WANJoin: s.wanJoin,
+		WANBind: s.wanBind, WANAdvertise: s.wanAdv, WANJoin: s.wanJoin, Export: export,
 		Keys: keys, Insecure: s.insecure, DataDir: s.dataDir,
 		EnableScriptChecks: s.scriptChecks, RemoteMaxAge: s.remoteMaxAge,
 		Preserve: muster.Preserve{

@@ -14,6 +14,7 @@ type settings struct {
 	bind, advertise   string
 	wanBind, wanAdv   string
 	wanJoin           []string
+	export            []string
 	join, http        []string
 	eurekaPeers       []string
 	dataDir           string
@@ -51,6 +52,7 @@ func fields(s *settings) []field {
 		{name: "wan-bind", value: (*textValue)(&s.wanBind), def: "", shown: "off", arg: "HOST:PORT", help: "address for gateways of other data centres, UDP and TCP: makes the node a gateway of its own"},
 		{name: "wan-advertise", value: (*textValue)(&s.wanAdv), def: "", shown: "as bound", arg: "IP:PORT", help: "address that other gateways are told"},
 		{name: "wan-join", value: (*listValue)(&s.wanJoin), def: "", shown: "none", arg: "HOST:PORT", help: "gateway to join; host names are resolved anew at each try"},
+		{name: "export", value: (*listValue)(&s.export), def: "", shown: "all", arg: "RULE", help: "which instances other data centres hear of: SERVICE=all, SERVICE=none or SERVICE=tag:NAME, where SERVICE may end with *; the first rule that matches counts"},
 		{name: "http", value: (*listValue)(&s.http), def: "127.0.0.1:8761", arg: "HOST:PORT", help: "address of the API and the dashboard; port 0 picks a free one"},
 		{name: "eureka-peer", value: (*listValue)(&s.eurekaPeers), def: "", shown: "none", arg: "URL", help: "service URL of a Eureka server to keep up to date during a move; give every node the same ones"},
 		{name: "data-dir", value: (*textValue)(&s.dataDir), def: "", shown: "none: memory only", arg: "DIR", help: "where the node keeps its snapshot"},

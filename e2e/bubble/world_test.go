@@ -59,7 +59,9 @@ func (w *world) start(id string, gateway bool) *muster.Node {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	cfg := muster.Config{Node: name, Datacenter: dc, Transport: tr}
+	cfg := muster.Config{
+		Node: name, Datacenter: dc, Transport: tr, Export: muster.Export{{Service: "cache", None: true}},
+	}
 	if w.seed[dc] == "" {
 		w.seed[dc] = tr.Addr()
 	} else {

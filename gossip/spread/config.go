@@ -22,6 +22,8 @@ type Config struct {
 	Rand *rand.Rand
 	// Store is the catalog.
 	Store Store
+	// Far is the catalog as other data centres may see it: without private origins. Nil is Store.
+	Far Store
 
 	// MaxPacket is the largest message sent best effort, in bytes, at least 256. Default 1,300: below it a packet
 	// passes every common link unfragmented, with room for encryption and labels.
@@ -104,6 +106,9 @@ type Config struct {
 
 // withDefaults fills in the zero fields.
 func (c Config) withDefaults() Config {
+	if c.Far == nil {
+		c.Far = c.Store
+	}
 	c.MaxPacket = cmp.Or(c.MaxPacket, 1300)
 	c.MaxStream = cmp.Or(c.MaxStream, 512<<10)
 	c.StreamAt = cmp.Or(c.StreamAt, 16)

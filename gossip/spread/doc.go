@@ -16,6 +16,9 @@
 // link is spread here by a tree whose root is the gateway; what is written here, and what a third data centre writes that
 // the far side has no link to, is forwarded over it, once. Digests every two seconds show what a link has lost.
 //
+// What is private to a data centre, by its origins, is in no message over a link, and refused in one that comes over it:
+// towards the far end of a link the engine asks the store that Config.Far names.
+//
 // Guarantees. A delta that a live member holds reaches every member that stays connected to it, whatever is lost,
 // duplicated, reordered or delayed, given that digests keep being exchanged. Without loss every member receives a delta
 // exactly once. A sync is finished at the store only when all of it has been applied. The same inputs and the same

@@ -289,7 +289,7 @@ func (e *Engine) compare(peer string, theirs Digest) {
 	if peer == e.cfg.Self || !e.known(peer) {
 		return
 	}
-	mine := e.cfg.Store.Digest()
+	mine := e.store(peer).Digest()
 	if mine == theirs || planted == "digests are not compared" {
 		delete(e.unequal, peer)
 		return
@@ -316,7 +316,7 @@ func (e *Engine) compare(peer string, theirs Digest) {
 		return
 	}
 	e.digestAt = e.now + e.cfg.DigestGap
-	e.request(waiting{peer: peer, needed: func() bool { return e.cfg.Store.Digest() != theirs }})
+	e.request(waiting{peer: peer, needed: func() bool { return e.store(peer).Digest() != theirs }})
 }
 
 // send puts one message to several members into the outputs.

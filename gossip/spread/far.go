@@ -3,6 +3,8 @@ package spread
 import (
 	"slices"
 	"strings"
+
+	"github.com/musterhq/muster/catalog/causal"
 )
 
 // LinkUp is a gateway of another data centre that this node has a stream to from now on. A link is no membership: what
@@ -118,6 +120,9 @@ func (e *Engine) forward(from string, frames []Frame) {
 		var out []Frame
 		for _, f := range frames {
 			origin := DatacenterOf(f.Origin.Node)
+			if f.Origin.IsPrivate() && planted != "what is private is passed on over a link" {
+				continue
+			}
 			if origin == to || origin != own && slices.Contains(e.far.linked[to], origin) {
 				continue
 			}
@@ -139,5 +144,17 @@ func (e *Engine) compareFar() {
 		return
 	}
 	e.far.due = e.now + e.cfg.FarDigest
-	e.send(e.far.peers, Compare{e.cfg.Store.Digest()}, true)
+	e.send(e.far.peers, Compare{e.cfg.Far.Digest()}, true)
 }
+
+// store is the catalog as a peer may see it.
+func (e *Engine) store(peer string) Store {
+	if e.far.has(peer) {
+		return e.cfg.Far
+	}
+	return e.cfg.Store
+}
+
+// strays reports whether an origin is private to one data centre and the peer is in another: neither may say or be told
+// anything of it.
+func (e *Engine) strays(peer string, o causal.Origin) bool { return o.IsPrivate() && e.far.has(peer) }

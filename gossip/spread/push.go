@@ -39,7 +39,7 @@ func (e *Engine) root(f *Frame) {
 func (e *Engine) push(from string, m Push) {
 	onward := make([]Frame, 0, len(m.Frames))
 	for _, f := range m.Frames {
-		if !f.ordered() {
+		if !f.ordered() || e.strays(from, f.Origin) {
 			e.stats.Malformed++
 			continue
 		}

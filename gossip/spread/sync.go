@@ -134,7 +134,7 @@ func (e *Engine) startSyncs() {
 		e.started[w.peer] = e.now
 		e.stats.Syncs++
 		e.outbound = append(e.outbound, &outbound{waiting: w, id: e.nextID, heard: e.now})
-		e.send([]string{w.peer}, SyncRequest{ID: e.nextID, Vector: e.cfg.Store.Vector(), Full: w.full}, true)
+		e.send([]string{w.peer}, SyncRequest{ID: e.nextID, Vector: e.store(w.peer).Vector(), Full: w.full}, true)
 	}
 	if len(e.waiting) == 0 {
 		e.waiting = nil
@@ -157,7 +157,7 @@ func (e *Engine) chunk(from string, c SyncChunk) {
 	s.heard = e.now
 	s.next++
 	for _, f := range c.Frames {
-		if !f.ordered() {
+		if !f.ordered() || e.strays(from, f.Origin) {
 			e.stats.Malformed++
 			e.end(i, false, ErrMalformed)
 			return
@@ -176,13 +176,13 @@ func (e *Engine) chunk(from string, c SyncChunk) {
 		}
 	}
 	if planted == "a sync is finished by its first chunk" && c.Index == 0 && !c.Last {
-		_ = e.cfg.Store.Finish(c.Summary) // Planted: its error would only hide the bug.
+		_ = e.store(from).Finish(c.Summary) // Planted: its error would only hide the bug.
 	}
 	if !c.Last {
 		e.send([]string{from}, SyncNext{c.ID, c.Index + 1}, true)
 		return
 	}
-	if err := e.cfg.Store.Finish(c.Summary); err != nil {
+	if err := e.store(from).Finish(c.Summary); err != nil {
 		e.stats.Malformed++
 		e.end(i, false, fmt.Errorf("sync from %s: %w", from, err))
 		return
@@ -207,7 +207,7 @@ func (e *Engine) end(i int, ready bool, err error) {
 	e.out = append(e.out, Output{Event: SyncDone{Peer: s.peer, Fresh: s.fresh, PeerReady: ready, Err: err}})
 	if err == nil {
 		if e.far.has(s.peer) {
-			e.far.synced(s.peer, e.cfg.Store.Digest(), s.fresh)
+			e.far.synced(s.peer, e.cfg.Far.Digest(), s.fresh)
 		}
 		return
 	}
@@ -241,13 +241,14 @@ func (e *Engine) serve(from string, m SyncRequest) {
 		refuse()
 		return
 	}
-	lacks, err := e.cfg.Store.Lacks(m.Vector)
+	store := e.store(from)
+	lacks, err := store.Lacks(m.Vector)
 	if err != nil {
 		e.stats.Malformed++
 		refuse()
 		return
 	}
-	transfer, err := e.cfg.Store.Transfer(m.Vector, m.Full)
+	transfer, err := store.Transfer(m.Vector, m.Full)
 	if err != nil {
 		e.stats.Malformed++
 		refuse()
@@ -258,7 +259,7 @@ func (e *Engine) serve(from string, m SyncRequest) {
 	e.sendChunk(len(e.inbound) - 1)
 	if lacks {
 		e.request(waiting{peer: from, needed: func() bool {
-			lacks, err := e.cfg.Store.Lacks(m.Vector)
+			lacks, err := store.Lacks(m.Vector)
 			return lacks && err == nil
 		}})
 	}

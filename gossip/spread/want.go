@@ -24,7 +24,7 @@ func (e *Engine) gap(from string, f Frame) {
 func (e *Engine) have(from string, m Have) {
 	spans := make([]Span, 0, len(m.Spans))
 	for _, s := range m.Spans {
-		if !s.valid() {
+		if !s.valid() || e.strays(from, s.Origin) {
 			e.stats.Malformed++
 			continue
 		}
@@ -147,7 +147,7 @@ func (e *Engine) answer(from string, m Want) {
 	var frames []Frame
 	dots, bytes := 0, 0
 	for _, s := range m.Spans {
-		if !s.valid() {
+		if !s.valid() || e.strays(from, s.Origin) {
 			e.stats.Malformed++
 			continue
 		}

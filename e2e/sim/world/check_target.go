@@ -69,7 +69,7 @@ func (w *World) checkTargetChange(n *node, ch *catalog.Change) {
 		w.fail("anytime_checks_end_nothing", "%s has no %s any more (%s), and nobody deregistered it", n.name, t.key, ch.Cause)
 	case ch.New == nil:
 		// Who removes it has not found it well for a minute, by its own clock.
-		if rec := registration(n.rep.Catalog(), ch.Key); rec != nil && rec.Deleted() && rec.Stamp.Dot.Origin == n.rep.Catalog().Self() {
+		if rec := registration(n.rep.Catalog(), ch.Key); rec != nil && rec.Deleted() && wrote(n.rep.Catalog(), rec) {
 			if well := w.now - n.well[ch.Key]; n.well[ch.Key] > 0 && well < time.Minute*98/100 {
 				w.fail("anytime_deregisters_after_a_minute", "%s deregisters %s, which it found well %v ago", n.name, t.key, well)
 			}
@@ -85,7 +85,7 @@ func (w *World) checkExpiry(n *node, t *target, was, is muster.CheckResult) {
 		return
 	}
 	rec := checksOf(n.rep.Catalog(), t.key)
-	if rec == nil || rec.Deleted() || rec.Stamp.Dot.Origin != n.rep.Catalog().Self() || rec.Checks.Results[0] != is {
+	if rec == nil || rec.Deleted() || !wrote(n.rep.Catalog(), rec) || rec.Checks.Results[0] != is {
 		return // Somebody else's word, or one that this node has taken back already.
 	}
 	silent, total := 1, 0

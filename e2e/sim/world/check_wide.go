@@ -110,32 +110,46 @@ func (w *World) expect(c *client) {
 		within = seenWithin
 	}
 	version, at := c.version, w.now
+	if c.private() {
+		w.after(within+goneWithin, func() { w.checkUnseen(c, version, at) })
+		return
+	}
 	w.after(within, func() { w.checkSeen(c, version, at) })
 }
 
 // checkSeen: where a path is up, and everyone knows it, a write gets to every node in time.
 func (w *World) checkSeen(c *client, version int, at time.Duration) {
-	x, home := &w.wide, w.plan.site(c.plan.Place)
-	from := at - linkedFor
-	if c.version != version || !c.running || !c.wants || x.turned > from || x.overflowed > 0 && x.overflowed+farIdle > from || w.phase == aging {
-		return
-	}
-	for site := range x.sites {
-		if x.full[site] > 0 || !w.calmSince(site, from) {
+	for _, n := range w.reached(c, version, at) {
+		inst, _ := n.rep.Catalog().Get(c.key)
+		w.stats.Across++
+		if want := string(rune('a' + version%26)); inst == nil || inst.Metadata["version"] != want {
+			w.fail("anytime_writes_cross_in_time", "%s does not see what client %d registered in %s at %v: %v",
+				n.name, c.index, siteName(w.plan.site(c.plan.Place)), at, inst)
 			return
 		}
 	}
+}
+
+// reached is the nodes of other data centres that must know by now what a client has written, if it has written nothing since.
+func (w *World) reached(c *client, version int, at time.Duration) []*node {
+	x, home := &w.wide, w.plan.site(c.plan.Place)
+	from := at - linkedFor
+	if c.version != version || !c.running || !c.wants || x.turned > from || x.overflowed > 0 && x.overflowed+farIdle > from || w.phase == aging {
+		return nil
+	}
+	for site := range x.sites {
+		if x.full[site] > 0 || !w.calmSince(site, from) {
+			return nil
+		}
+	}
+	var out []*node
 	for _, n := range w.nodes {
 		if n.site == home || !n.up || !n.ready || n.steady() > from || x.joined[home][n.site] > from || x.joined[n.site][home] > from {
 			continue
 		}
-		inst, _ := n.rep.Catalog().Get(c.key)
-		w.stats.Across++
-		if want := string(rune('a' + version%26)); inst == nil || inst.Metadata["version"] != want {
-			w.fail("anytime_writes_cross_in_time", "%s does not see what client %d registered in %s at %v: %v", n.name, c.index, siteName(home), at, inst)
-			return
-		}
+		out = append(out, n)
 	}
+	return out
 }
 
 // apart lists the ways between two data centres, or between one and all others.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/musterhq/muster"
-	"github.com/musterhq/muster/catalog"
 	"github.com/musterhq/muster/catalog/causal"
 )
 
@@ -87,7 +86,11 @@ func (c *client) start() {
 			first, count := w.plan.span(c.plan.Place)
 			c.server = first + c.rand.IntN(count)
 		}
-		if w.now < c.plan.Hang || w.now >= c.plan.Hung {
+		switch {
+		case w.now >= c.plan.Hang && w.now < c.plan.Hung:
+		case c.plan.veers() && w.phase == safety && c.rand.IntN(4) == 0:
+			c.register(clientTries)
+		default:
 			c.renew(clientTries)
 		}
 		w.after(c.plan.Interval+between(c.rand, -c.plan.Interval/16, c.plan.Interval/16), beat)
@@ -174,6 +177,9 @@ func (c *client) put(n *node) {
 		Service: c.plan.Service, ID: c.plan.ID, Address: "10.0.0.1", Port: 1000 + c.index, TTL: c.plan.TTL,
 		Zone: c.w.nodes[c.plan.Place].zone, Metadata: map[string]string{"version": string(rune('a' + c.version%26))},
 	}
+	if c.plan.veers() && !c.private() {
+		inst.Tags = []string{publicTag}
+	}
 	if c.w.plan.Bulk {
 		for i := range 15 {
 			inst.Metadata["m"+strconv.Itoa(i)] = strings.Repeat("x", 1000)
@@ -259,10 +265,8 @@ func (c *client) deregister(tries int) {
 	if err != nil {
 		return
 	}
-	for _, rec := range n.rep.Catalog().Registers(c.key) {
-		if rec.Kind == catalog.KindRegistration && heard {
-			c.gone = &deregistration{at: c.w.now, tomb: rec.Stamp.Dot}
-		}
+	if rec := registration(n.rep.Catalog(), c.key); heard && rec != nil {
+		c.gone = &deregistration{at: c.w.now, tomb: rec.Stamp.Dot}
 	}
 	c.w.settle(n)
 }

@@ -11,7 +11,8 @@
 // old snapshot, or share a name; clients that register, renew, fail over, deregister, hang and die, and whose hosts accept
 // or refuse a connection, or do not answer across a cut; permanent instances that answer health checks as they are, or
 // report; operators. Between data centres: links that carry messages in order and lose them when they end, whose ends hear
-// of it at different moments and choose another, and what gateways hear of each other's, late and sometimes stale.
+// of it at different moments and choose another, and what gateways hear of each other's, late and sometimes stale; and some
+// instances that are private to theirs, for ever or now and then.
 //
 // Source. The shape is that of TigerBeetle's VOPR (safety with faults, then liveness in which a core must recover within
 // a bound) and of FoundationDB's simulation (swizzled cuts). Zombies are told from concurrent writes by a ledger of what

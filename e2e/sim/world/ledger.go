@@ -32,7 +32,8 @@ func (l *ledger) registered(key muster.Key, d causal.Dot) {
 // deleted notes a tombstone, at its writer.
 func (l *ledger) deleted(key muster.Key, tomb causal.Dot, cat *catalog.Catalog) {
 	for _, d := range l.written[key] {
-		if d != tomb && cat.Covers(d) {
+		// What is on the other side is ended there: see catalog.Unite.
+		if d != tomb && d.Origin.IsPrivate() == tomb.Origin.IsPrivate() && cat.Covers(d) {
 			l.dead[d] = append(l.dead[d], tomb)
 		}
 	}
@@ -106,14 +107,24 @@ func (w *World) observe(n *node) {
 	}
 }
 
-// registration is the record in an instance's first register, nil if there is none.
+// registration is an instance's registration, or, where it has none, the tombstone of the last one; nil if there is none.
 func registration(cat *catalog.Catalog, key muster.Key) *catalog.Record {
+	if rec := cat.Registration(key); rec != nil {
+		return rec
+	}
+	var last *catalog.Record
 	for _, rec := range cat.Registers(key) {
-		if rec.Kind == catalog.KindRegistration {
-			return rec
+		if rec.Kind == catalog.KindRegistration && (last == nil || rec.Stamp.Wins(last.Stamp)) {
+			last = rec
 		}
 	}
-	return nil
+	return last
+}
+
+// wrote reports whether the present life of a node has written a record.
+func wrote(cat *catalog.Catalog, rec *catalog.Record) bool {
+	o, self := rec.Stamp.Dot.Origin, cat.Self()
+	return o.Node == self.Node && o.Life() == self.Incarnation
 }
 
 // rescan starts the account of a node afresh, when its history does not reach back.
@@ -160,7 +171,7 @@ func (w *World) change(n *node, ch *catalog.Change) {
 	if w.out != nil {
 		w.note(n.name, "has no %s any more: %s", ch.Key, ch.Cause)
 	}
-	if rec != nil && rec.Deleted() && rec.Stamp.Dot.Origin == cat.Self() {
+	if rec != nil && rec.Deleted() && wrote(cat, rec) {
 		w.ledger.deleted(ch.Key, rec.Stamp.Dot, cat)
 		if ch.Cause == catalog.CauseEvicted && !ch.Old.Permanent {
 			w.checkEviction(n, ch.Old)

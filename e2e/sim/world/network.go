@@ -182,6 +182,7 @@ func (t *network) send(from *node, o muster.Outbound) {
 	}
 	from.w.stats.Bytes += uint64(size)
 	if spread.DatacenterOf(o.To) != spread.DatacenterOf(from.id) {
+		w.checkCrossing(from, o.Msg)
 		w.wide.send(from, o.To, size, deliver)
 		return
 	}

@@ -107,7 +107,7 @@ func (w *World) start(n *node, snap *wire.Snapshot) {
 	cfg := muster.ReplicaConfig{
 		Name: n.name, Datacenter: spread.DatacenterOf(n.id), Zone: n.zone, Incarnation: n.incarnation,
 		Preserve: muster.DefaultPreserve(), TombstoneAge: w.plan.Tombstone, OriginAge: w.plan.Origin,
-		Seeds: w.plan.Nodes > 1, Near: count > 1, ReadyWait: 20 * time.Second,
+		Export: exported(), Seeds: w.plan.Nodes > 1, Near: count > 1, ReadyWait: 20 * time.Second,
 		Rand: rand.New(rand.NewPCG(n.rand.Uint64(), n.rand.Uint64())), //nolint:gosec // Seeded on purpose.
 	}
 	rep, err := muster.NewReplica(cfg, at)

@@ -38,6 +38,8 @@ type Plan struct {
 	Aging  bool
 	// Tombstone and Origin are the ages, shorter than the product's so that schedules need not take days.
 	Tombstone, Origin time.Duration
+	// Private says that some instances are not for other data centres.
+	Private bool
 	// Late says that messages may be delayed for longer than tombstones are held.
 	Late bool
 	// Bulk makes registrations so large that a sync takes more than one message.
@@ -190,7 +192,7 @@ func (p *Plan) String() string {
 	fmt.Fprintf(&b, "seed %d, scenario %s: %d nodes in %d zones, %d clients, %d operations, %d faults, safety %v, tombstones %v",
 		p.Seed, p.Scenario, p.Nodes, p.Zones, len(p.Clients), len(p.Ops), len(p.Faults), p.Safety, p.Tombstone)
 	if p.wide() {
-		fmt.Fprintf(&b, "\n  data centres of %v nodes, %v of them gateways", p.Sites, p.Gateways)
+		fmt.Fprintf(&b, "\n  data centres of %v nodes, %v of them gateways, private instances %v", p.Sites, p.Gateways, p.Private)
 	}
 	for _, f := range p.Faults {
 		b.WriteString("\n  fault: " + f.String())

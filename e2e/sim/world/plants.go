@@ -38,5 +38,10 @@ func Plants() []string {
 		"a refusal is not taken",
 		"another data centre's instance is evicted",
 		"what comes over a link is not passed on",
+		"what is private is passed on over a link",
+		"what is private is in a sync between data centres",
+		"what is withheld is covered",
+		"a lease is published whatever its registration says",
+		"what has become private is not taken back",
 	}
 }

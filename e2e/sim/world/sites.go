@@ -72,6 +72,7 @@ func (p *Plan) settleWide() {
 	if !p.wide() {
 		return
 	}
+	p.drawPrivate()
 	r := rng(p.Seed, "settle", 0)
 	slow := 1
 	if p.hours() {

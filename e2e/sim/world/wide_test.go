@@ -1,12 +1,14 @@
 package world
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/musterhq/muster"
 	"github.com/musterhq/muster/catalog"
 	"github.com/musterhq/muster/catalog/causal"
+	"github.com/musterhq/muster/catalog/wire"
 	"github.com/musterhq/muster/gossip/spread"
 )
 
@@ -14,7 +16,7 @@ import (
 func linked(t *testing.T, sites ...int) (w *World, n *node, far *muster.Instance) {
 	t.Helper()
 	p := Generate(3, "wan", 0)
-	p.Sites, p.Gateways, p.Nodes = sites, nil, 0
+	p.Sites, p.Gateways, p.Nodes, p.Private = sites, nil, 0, false
 	for _, count := range sites {
 		p.Nodes += count
 		p.Gateways = append(p.Gateways, 1)
@@ -24,7 +26,7 @@ func linked(t *testing.T, sites ...int) (w *World, n *node, far *muster.Instance
 	p.Net.Loss, p.Faults, p.Ops, p.Targets, p.Dead = 0, nil, nil, nil, nil
 	for i := range p.Clients {
 		p.Clients[i] = ClientPlan{
-			Service: "s", ID: p.Clients[i].ID, TTL: 9 * time.Second, Interval: 2 * time.Second, Place: i % p.Nodes, Start: 3 * time.Second,
+			Service: "s", ID: "i" + strconv.Itoa(i), TTL: 9 * time.Second, Interval: 2 * time.Second, Place: i % p.Nodes, Start: 3 * time.Second,
 		}
 	}
 	w = New(p, nil)
@@ -81,6 +83,22 @@ func TestCheckersBetweenDatacentersFail(t *testing.T) {
 			c := w.byKey[far.Key()]
 			c.version++
 			w.checkSeen(c, c.version, w.now)
+		},
+		"anytime_what_becomes_private_is_taken_back": func(w *World, _ *node, far *muster.Instance) {
+			c := w.byKey[far.Key()]
+			w.checkUnseen(c, c.version, w.now)
+		},
+		"anytime_private_stays_home": func(w *World, n *node, far *muster.Instance) {
+			w.plan.Private = true
+			o := causal.Origin{Node: far.Home, Incarnation: 1}.Private()
+			n.rep.Catalog().Vector().Add(causal.Dot{Origin: o, Seq: 1})
+			w.checkPrivate(n)
+		},
+		"anytime_private_crosses_no_link": func(w *World, n *node, _ *muster.Instance) {
+			w.plan.Private = true
+			v := &causal.Vector{}
+			v.Add(causal.Dot{Origin: causal.Origin{Node: n.id, Incarnation: 1}.Private(), Seq: 1})
+			w.checkCrossing(n, spread.SyncRequest{Vector: wire.AppendVector(nil, v)})
 		},
 	} {
 		t.Run(checker, func(t *testing.T) {
