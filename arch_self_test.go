@@ -295,6 +295,9 @@ func TestUnfitDependenciesAreFound(t *testing.T) {
 		{pkg{ImportPath: module, Deps: []string{"net", "testing"}}, 0},
 		{pkg{ImportPath: module + "/cmd/muster", Name: "main", Deps: []string{"net", "fmt"}}, 0},
 		{pkg{ImportPath: module + "/cmd/muster", Name: "main", Deps: []string{"testing"}}, 1},
+		{pkg{ImportPath: module + "/api/client", Deps: []string{"net/http", "vendor/golang.org/x/net/idna", module + "/api/client/balance", "github.com/sony/gobreaker/v2"}}, 0},
+		{pkg{ImportPath: module + "/api/client", Deps: []string{module, module + "/api", "github.com/hashicorp/memberlist"}}, 3},
+		{pkg{ImportPath: module + "/api/client/transport", Deps: []string{module + "/catalog", "github.com/prometheus/client_golang/prometheus"}}, 2},
 	} {
 		if got := unfitDeps(tc.p); len(got) != tc.want {
 			t.Errorf("%s with %q: found %q, want %d", tc.p.ImportPath, tc.p.Deps, got, tc.want)

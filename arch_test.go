@@ -147,6 +147,16 @@ func TestWhatAPackageReachesIsFitForIt(t *testing.T) {
 	}
 }
 
+// clientLibraries are what the Go client stands on, beside itself.
+var clientLibraries = []string{"github.com/sony/gobreaker/v2", "github.com/google/renameio/v2"}
+
+// heavy reports whether a package is none of the Go client's, nor of the libraries that it stands on, nor of Go's own.
+func heavy(imported string) bool {
+	own, ours := ownFolder(imported)
+	first, _, _ := strings.Cut(imported, "/")
+	return !within(own, []string{"api/client/..."}) && (ours || strings.Contains(first, ".")) && !slices.Contains(clientLibraries, imported)
+}
+
 // unfitDeps reports what p must not reach, however long the way: through our own packages or through somebody else's.
 func unfitDeps(p pkg) (found []string) {
 	folder := "."
@@ -159,6 +169,9 @@ func unfitDeps(p pkg) (found []string) {
 		case within(folder, pure) && !within(folder, adapters) && !within(folder, []string{"e2e/sim/world"}) && within(dep, []string{"net/...", "os/exec", "os/signal", "crypto/tls"}) && !slices.Contains(netValues, dep):
 			found = append(found, p.ImportPath+" reaches "+dep+
 				": pure code does no I/O, so that a simulator can drive a thousand nodes in one thread")
+		case within(folder, []string{"api/client/..."}) && heavy(dep):
+			found = append(found, p.ImportPath+" reaches "+dep+
+				": the client stands alone, so that a program that runs no node does not link one")
 		case p.Name == "main" && within(folder, []string{"cmd/..."}) && slices.Contains(testOnly, dep):
 			found = append(found, p.ImportPath+" links "+dep+": test code does not ship")
 		}

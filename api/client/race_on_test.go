@@ -1,0 +1,6 @@
+//go:build race
+
+package client
+
+// raceBuild says that the race detector watches, which makes everything slow.
+const raceBuild = true
