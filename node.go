@@ -268,7 +268,7 @@ func (n *Node) flushNow() {
 func (n *Node) memberEvent(ev lan.Event) {
 	m := ev.Member
 	id := m.Datacenter + "/" + m.Name
-	member := spread.Member{ID: id, Zone: m.Zone}
+	member := spread.Member{ID: id, Zone: m.Zone, Incarnation: m.Incarnation}
 	n.do(func(r *Replica, at Moment) {
 		switch ev.Kind {
 		case lan.EventJoined, lan.EventUpdated:

@@ -23,6 +23,9 @@ func (s *store) Missing(span spread.Span, limit int) []causal.Range {
 	return missing[:min(limit, len(missing))]
 }
 
+// Origins is the origins in the catalog's vector.
+func (s *store) Origins() []causal.Origin { return s.cat.Vector().Origins() }
+
 // Apply decodes and merges. A body that can't be read leaves its dot uncovered.
 func (s *store) Apply(o causal.Origin, deltas []spread.Delta) (fresh []spread.Delta, err error) {
 	recs := make([]*catalog.Record, 0, len(deltas))

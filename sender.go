@@ -40,7 +40,7 @@ func (s *sender) all(out []Outbound) {
 		o := &out[i]
 		to, ok := s.name(o.To)
 		if o.Msg != nil && (!o.Same || encoded == nil) {
-			encoded = frame.Append(nil, o.Msg, s.n.replica.ID())
+			encoded = frame.Append(nil, o.Msg)
 		}
 		switch {
 		case !ok && o.Msg != nil:
@@ -212,7 +212,7 @@ func (n *Node) read(from string, msg []byte) (input func(*Replica, Moment), err 
 		world, err := decodeWorld(msg)
 		return func(r *Replica, at Moment) { r.Hear(at, from, world) }, err
 	default:
-		m, err := frame.Decode(msg, from)
+		m, err := frame.Decode(msg)
 		return func(r *Replica, at Moment) { r.Receive(at, from, m) }, err
 	}
 }

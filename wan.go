@@ -59,7 +59,7 @@ func (n *Node) joinWAN(ctx context.Context, incarnation uint64) (err error) {
 // receiveWAN takes a message from the far end of a link: of the replication engine, and nothing else. A node's own
 // messages are for the members of its data centre.
 func (n *Node) receiveWAN(from string, msg []byte) {
-	m, err := frame.Decode(msg, from)
+	m, err := frame.Decode(msg)
 	if err != nil {
 		n.malformed.Add(1)
 		n.log.Debug("message over a link not understood", "peer", from, "err", err)

@@ -48,10 +48,11 @@ const (
 	streamRate = 100e6
 	// probeEvery is how often a node compares its digest with another's.
 	probeEvery = time.Second
-	// packetOverhead is what memberlist and the pool put around each packet: message type, label, kind and length.
-	packetOverhead = 1 + 2 + len("m/dc1") + 2
-	// frameOverhead is about what a delta that travels alone has around its body: that, the sender's name and the frame.
-	frameOverhead = packetOverhead + len("n010") + 17
+	// packetOverhead is what memberlist and the pool put around each packet: checksum and its mark, message type, kind and
+	// length of the sender's name.
+	packetOverhead = 4 + 1 + 1 + 1
+	// frameOverhead is what a delta that travels alone has around its body: that, the sender's name and the frame.
+	frameOverhead = packetOverhead + len("n010") + 8
 )
 
 type virtualNode struct {
@@ -149,7 +150,7 @@ func (v *virtual) send(from *virtualNode, o muster.Outbound) {
 	if to == nil || o.Msg == nil {
 		return
 	}
-	b := frame.Append(nil, o.Msg, from.id)
+	b := frame.Append(nil, o.Msg)
 	size := len(b) + packetOverhead + len(from.id) - len("dc1/")
 	v.bytes += uint64(size)
 	delay := virtualShortest + time.Duration(v.rand.Int64N(int64(virtualLongest-virtualShortest)))
@@ -159,7 +160,7 @@ func (v *virtual) send(from *virtualNode, o muster.Outbound) {
 		return
 	}
 	v.after(delay, func() {
-		if m, err := frame.Decode(b, from.id); err == nil {
+		if m, err := frame.Decode(b); err == nil {
 			to.rep.Receive(v.moment(), from.id, m)
 			v.settle(to)
 		}

@@ -1,14 +1,9 @@
 package frame
 
 import (
-	"bytes"
+	"encoding/binary"
 	"fmt"
-	"io"
 	"math"
-	"sync"
-
-	"github.com/vmihailenco/msgpack/v5"
-	"github.com/vmihailenco/msgpack/v5/msgpcode"
 
 	"github.com/musterhq/muster/catalog/causal"
 	"github.com/musterhq/muster/gossip/spread"
@@ -16,56 +11,24 @@ import (
 
 // The least bytes that an element takes. They bound what a count may promise.
 const (
-	minFrame = 1 + 1 + 1 + 1 + 1 + 1
-	minDelta = 1 + 2
-	minSpan  = 1 + 1 + 1 + 1
+	minFrame = 1 + 1 + 1 + 1 + 1 + 1 // length of the name, name, incarnation, root, fanout, count
+	minDelta = 1 + 1                 // gap, length
+	minSpan  = 1 + 1 + 1 + 1 + 1     // length, length of the name, name, incarnation, first
 )
 
-// Decode reads one packet, all of b, which from has sent. Bodies, vectors and summaries in the message are parts of b, which the caller hands
+// Decode reads one packet, all of b. Bodies, vectors and summaries in the message are parts of b, which the caller hands
 // over: it must not be written to afterwards. Strings are copies. Errors: ErrVersion, ErrUnknownKind, ErrMalformed.
-func Decode(b []byte, from string) (spread.Message, error) {
+func Decode(b []byte) (spread.Message, error) {
 	kind, err := Kind(b)
 	if err != nil {
 		return nil, err
 	}
-	r := readers.Get().(*reader) //nolint:errcheck // The pool holds nothing else.
-	r.reset(b, from)
+	r := reader{b: b, at: HeaderSize}
 	m, err := r.message(kind)
-	r.reset(nil, "")
-	readers.Put(r)
-	return m, err
-}
-
-func (r *reader) message(kind byte) (m spread.Message, err error) {
-	switch spread.Kind(kind) {
-	case spread.KindPush:
-		m = spread.Push{Frames: r.frames()}
-	case spread.KindHave:
-		m = spread.Have{Spans: r.spans()}
-	case spread.KindWant:
-		m = spread.Want{Spans: r.spans()}
-	case spread.KindSyncRequest:
-		r.exactly(3)
-		m = spread.SyncRequest{ID: r.uint(math.MaxUint64), Vector: r.bytes(), Full: r.bool()}
-	case spread.KindSyncChunk:
-		r.exactly(6)
-		m = spread.SyncChunk{
-			ID: r.uint(math.MaxUint64), Index: uint32(r.uint(math.MaxUint32)), Frames: r.frames(),
-			Last: r.bool(), Summary: r.bytes(), Ready: r.bool(),
-		}
-	case spread.KindSyncNext:
-		r.exactly(2)
-		m = spread.SyncNext{ID: r.uint(math.MaxUint64), Index: uint32(r.uint(math.MaxUint32))}
-	case spread.KindSyncRefuse:
-		r.exactly(1)
-		m = spread.SyncRefuse{ID: r.uint(math.MaxUint64)}
-	case spread.KindCompare:
-		r.exactly(2)
-		m = spread.Compare{Digest: spread.Digest{State: r.uint(math.MaxUint64), Vector: r.uint(math.MaxUint64)}}
-	default:
-		return nil, fmt.Errorf("%w: %d", ErrUnknownKind, kind)
+	if err != nil {
+		return nil, err
 	}
-	if r.in.Len() > 0 {
+	if r.left() > 0 {
 		r.fail("bytes after the end")
 	}
 	if r.err != nil {
@@ -74,52 +37,80 @@ func (r *reader) message(kind byte) (m spread.Message, err error) {
 	return m, nil
 }
 
-// reader takes msgpack values off b. After the first fault every value is zero and every count 0.
+func (r *reader) message(kind byte) (m spread.Message, err error) {
+	if kind == lone {
+		return r.lone(), nil
+	}
+	switch spread.Kind(kind) {
+	case spread.KindPush:
+		m = spread.Push{Frames: r.frames()}
+	case spread.KindHave:
+		m = spread.Have{Spans: r.spans()}
+	case spread.KindWant:
+		m = spread.Want{Spans: r.spans()}
+	case spread.KindSyncRequest:
+		m = spread.SyncRequest{ID: r.uint(math.MaxUint64), Vector: r.bytes(), Full: r.bool()}
+	case spread.KindSyncChunk:
+		m = spread.SyncChunk{
+			ID: r.uint(math.MaxUint64), Index: uint32(r.uint(math.MaxUint32)), Frames: r.frames(),
+			Last: r.bool(), Summary: r.bytes(), Ready: r.bool(),
+		}
+	case spread.KindSyncNext:
+		m = spread.SyncNext{ID: r.uint(math.MaxUint64), Index: uint32(r.uint(math.MaxUint32))}
+	case spread.KindSyncRefuse:
+		m = spread.SyncRefuse{ID: r.uint(math.MaxUint64)}
+	case spread.KindCompare:
+		m = spread.Compare{Digest: spread.Digest{State: r.uint(math.MaxUint64), Vector: r.uint(math.MaxUint64)}}
+	default:
+		return nil, fmt.Errorf("%w: %d", ErrUnknownKind, kind)
+	}
+	return m, nil
+}
+
+// reader takes values off b. After the first fault every value is zero and every count 0.
 type reader struct {
-	b    []byte
-	from string
-	in   bytes.Reader
-	dec  *msgpack.Decoder
-	err  error
+	b   []byte
+	at  int
+	err error
 }
 
-var readers = sync.Pool{New: func() any {
-	r := &reader{}
-	r.dec = msgpack.NewDecoder(&r.in)
-	return r
-}}
-
-// reset starts over behind the header of b.
-func (r *reader) reset(b []byte, from string) {
-	r.b, r.from, r.err = b, from, nil
-	r.in.Reset(b[min(HeaderSize, len(b)):])
-}
+func (r *reader) left() int { return len(r.b) - r.at }
 
 func (r *reader) fail(what string) {
 	if r.err == nil {
-		r.err = fmt.Errorf("%w: %s at byte %d of %d", ErrMalformed, what, len(r.b)-r.in.Len(), len(r.b))
+		r.err = fmt.Errorf("%w: %s at byte %d of %d", ErrMalformed, what, r.at, len(r.b))
 	}
 }
 
+// lone is one delta that takes all that is left.
+func (r *reader) lone() spread.Message {
+	f := spread.Frame{Origin: r.tag(), Fanout: r.byte()}
+	d := spread.Delta{Seq: r.uint(math.MaxUint64)}
+	if d.Seq == 0 {
+		r.fail("a sequence of 0")
+	}
+	d.Body = r.take(r.left())
+	f.Deltas = []spread.Delta{d}
+	return spread.Push{Frames: []spread.Frame{f}}
+}
+
 func (r *reader) frames() []spread.Frame {
-	n := r.count(1, minFrame)
+	n := r.count(minFrame)
 	if n == 0 {
 		return nil
 	}
 	frames := make([]spread.Frame, n)
 	for i := range frames {
-		if r.exactly(5); r.err != nil {
+		frames[i] = spread.Frame{Origin: r.origin(), Root: r.string(), Fanout: r.byte(), Deltas: r.deltas()}
+		if r.err != nil {
 			return nil
-		}
-		frames[i] = spread.Frame{
-			Origin: r.origin(), Root: r.string(), Fanout: uint8(r.uint(math.MaxUint8)), Deltas: r.deltas(),
 		}
 	}
 	return frames
 }
 
 func (r *reader) deltas() []spread.Delta {
-	n := r.count(2, minDelta)
+	n := r.count(minDelta)
 	if n == 0 {
 		return nil
 	}
@@ -138,102 +129,96 @@ func (r *reader) deltas() []spread.Delta {
 }
 
 func (r *reader) spans() []spread.Span {
-	n := r.count(4, minSpan)
+	n := r.count(minSpan)
 	if n == 0 {
 		return nil
 	}
 	spans := make([]spread.Span, n)
 	for i := range spans {
+		more := r.uint(math.MaxUint64)
+		o := r.named(more&1 == 1)
+		first := r.uint(math.MaxUint64 - more>>1)
 		if r.err != nil {
 			return nil
 		}
-		o := r.origin()
-		first := r.uint(math.MaxUint64)
-		more := r.uint(math.MaxUint64 - first)
-		spans[i] = spread.Span{Origin: o, Range: causal.Range{First: first, Last: first + more}}
+		spans[i] = spread.Span{Origin: o, Range: causal.Range{First: first, Last: first + more>>1}}
 	}
 	return spans
 }
 
 func (r *reader) origin() causal.Origin {
+	if r.left() > 0 && r.b[r.at] == 0 {
+		r.at++
+		return r.named(true)
+	}
+	return r.named(false)
+}
+
+// named is an origin, or the tag of one.
+func (r *reader) named(tagged bool) causal.Origin {
+	if tagged {
+		return r.tag()
+	}
 	o := causal.Origin{Node: r.string(), Incarnation: r.uint(math.MaxUint64)}
 	if o.Node == "" {
-		o.Node = r.from
+		r.fail("an origin without a name")
 	}
 	return o
 }
 
-// count reads the header of an array whose elements are groups of the given width, at least size bytes each, and
-// returns the number of groups.
-func (r *reader) count(width, size int) int {
-	if r.err != nil {
-		return 0
+func (r *reader) tag() causal.Origin {
+	b := r.take(4)
+	if b == nil {
+		return causal.Origin{}
 	}
-	n, err := r.dec.DecodeArrayLen()
-	if err != nil || n < 0 || n%width != 0 || n/width > r.in.Len()/size {
-		r.fail("bad count")
-		return 0
-	}
-	return n / width
+	return causal.Origin{Incarnation: uint64(binary.BigEndian.Uint32(b))}
 }
 
-func (r *reader) exactly(n int) {
-	if r.err != nil {
-		return
-	}
-	if got, err := r.dec.DecodeArrayLen(); err != nil || got != n {
-		r.fail("bad array")
-	}
+// count is the number of elements that follow, of at least size bytes each.
+func (r *reader) count(size int) int {
+	return int(r.uint(uint64(r.left() / size)))
 }
 
-// uint reads a whole number of at most limit. The decoder would take negative and floating ones for it as well.
+// uint reads a whole number of at most limit, in as few bytes as it takes.
 func (r *reader) uint(limit uint64) uint64 {
 	if r.err != nil {
 		return 0
 	}
-	c, err := r.dec.PeekCode()
-	if err != nil || c > msgpcode.PosFixedNumHigh && (c < msgpcode.Uint8 || c > msgpcode.Uint64) {
-		r.fail("not a number")
-		return 0
-	}
-	n, err := r.dec.DecodeUint64()
-	if err != nil || n > limit {
+	n, size := binary.Uvarint(r.b[r.at:])
+	if size <= 0 || n > limit || size > 1 && r.b[r.at+size-1] == 0 {
 		r.fail("bad number")
 		return 0
 	}
+	r.at += size
 	return n
 }
 
-func (r *reader) bool() bool {
-	if r.err != nil {
-		return false
+func (r *reader) byte() byte {
+	if b := r.take(1); b != nil {
+		return b[0]
 	}
-	v, err := r.dec.DecodeBool()
-	if err != nil {
-		r.fail("not a truth value")
-	}
-	return v
+	return 0
 }
+
+func (r *reader) bool() bool { return r.uint(1) == 1 }
 
 func (r *reader) string() string { return string(r.bytes()) }
 
-// bytes is the next string or byte string, as a part of the packet; nil if it is empty.
+// bytes is the next byte string, as a part of the packet; nil if it is empty.
 func (r *reader) bytes() []byte {
-	if r.err != nil {
+	return r.take(int(r.uint(uint64(r.left()))))
+}
+
+// take is the next n bytes, as a part of the packet; nil if there are none or too few, which then is a fault.
+func (r *reader) take(n int) []byte {
+	if r.err != nil || n == 0 {
 		return nil
 	}
-	n, err := r.dec.DecodeBytesLen()
-	if err != nil || n < 0 || n > r.in.Len() {
-		r.fail("bad length")
+	if n > r.left() {
+		r.fail("cut short")
 		return nil
 	}
-	if n == 0 {
-		return nil
-	}
-	at := len(r.b) - r.in.Len()
-	if _, err := r.in.Seek(int64(n), io.SeekCurrent); err != nil {
-		r.fail("bad length")
-		return nil
-	}
-	return r.b[at : at+n : at+n]
+	start := r.at
+	r.at += n
+	return r.b[start:r.at:r.at]
 }

@@ -2,7 +2,7 @@
 // hashicorp/memberlist and decides nothing about the catalog; it carries bytes whose meaning it does not know.
 //
 // Source. Membership is SWIM (Das, Gupta, Motivala, DSN 2002) with Lifeguard (arXiv 1707.00788), as memberlist v0.7.0
-// implements them. Six things are added, because memberlist lacks them:
+// implements them. Seven things are added, because memberlist lacks them:
 //
 //   - A rejoin loop. memberlist never comes together again after a cut that outlives its suspicion time. Every node
 //     joins, every few seconds, members that it remembers and misses, and the seeds that it does not see.
@@ -15,7 +15,10 @@
 //     restarts, on whatever port and however fast, is another member to memberlist, is taken in at once, and takes the
 //     place of its predecessor in every View. What is left to judge is whether two lives are one node that restarted
 //     or two nodes with one name; the older one is asked, and if it answers it is the latter.
-//   - The sender's name in front of each message, which memberlist does not carry.
+//   - The sender's name in front of each message, which memberlist does not carry: one byte and the name.
+//   - Packets without the label that memberlist repeats in each. What it protects against, a packet of another data
+//     centre, fails the seal or the checksum instead, which include it. Only its first byte tells such a packet from
+//     memberlist's own, which is read as well; one that does not know it drops it, and is kept out by the wire version.
 //   - The difference between a member that left and one that failed, which memberlist keeps to itself: a leaving node
 //     tells every member before memberlist says that it is gone.
 //   - A stream that comes from another data centre is told which one this is, instead of being closed without a word.

@@ -10,17 +10,17 @@ import (
 const (
 	packetBudget   = 1400
 	labelPrefix    = "m/"
-	labelOverhead  = 2 + len(labelPrefix) + MaxDatacenter
+	markOverhead   = 1  // what the label becomes, see mark.go
 	cryptOverhead  = 29 // version, nonce and tag of AES-GCM
 	crcOverhead    = 5
 	typeOverhead   = 1
-	senderOverhead = 2 + MaxName
+	senderOverhead = 1 + MaxName
 )
 
 const (
 	// MaxPacket is the largest message that Send takes, in bytes. It fits with the longest names and with encryption,
 	// so that what may be sent does not depend on how a pool is named.
-	MaxPacket = packetBudget - labelOverhead - cryptOverhead - crcOverhead - typeOverhead - senderOverhead
+	MaxPacket = packetBudget - markOverhead - cryptOverhead - crcOverhead - typeOverhead - senderOverhead
 	// MaxStream is the largest message that SendReliable takes, in bytes: memberlist's 20 MiB, which it applies to the
 	// encrypted message with its header.
 	MaxStream = 20<<20 - 512
@@ -36,29 +36,35 @@ const (
 	helloFrame   frameKind = 4 // the sender sees the receiver; the message is its identity, a space, its address
 )
 
+// nameBits is how many bits the length of a name takes.
+const nameBits = 6
+
+// This does not compile if a name may be longer than that.
+const _ = uint(1<<nameBits - MaxName)
+
 var errFrame = errors.New("lan: malformed message")
 
 // appendFrame puts a message behind its kind and its sender:
 //
-//	byte  kind
-//	byte  length of the sender's name, 1 to 64
+//	byte  kind, less one, in the high two bits; length of the sender's name, 1 to 64, less one, in the others
 //	      name, message
 func appendFrame(b []byte, kind frameKind, from string, msg []byte) []byte {
-	b = append(b, byte(kind), byte(len(from)))
+	b = append(b, byte(kind-packetFrame)<<nameBits|byte(len(from)-1))
 	b = append(b, from...)
 	return append(b, msg...)
 }
 
 // parseFrame takes a frame apart; msg shares memory with b.
 func parseFrame(b []byte) (kind frameKind, from string, msg []byte, err error) {
-	if len(b) < 2 {
+	if len(b) == 0 {
 		return 0, "", nil, errFrame
 	}
-	kind, n := frameKind(b[0]), int(b[1])
-	if kind < packetFrame || kind > helloFrame || n > len(b)-2 {
+	kind = packetFrame + frameKind(b[0]>>nameBits)
+	n := int(b[0]&(MaxName-1)) + 1
+	if n > len(b)-1 {
 		return 0, "", nil, errFrame
 	}
-	from, msg = string(b[2:2+n]), b[2+n:]
+	from, msg = string(b[1:1+n]), b[1+n:]
 	if host.CheckName(from, MaxName) != nil {
 		return 0, "", nil, errFrame
 	}

@@ -239,14 +239,14 @@ func TestMalformedMessagesChangeNothingAndAreCounted(t *testing.T) {
 		to := memberlist.Address{Addr: a.Addr(), Name: a.id}
 		for _, b := range [][]byte{
 			nil,
-			{1},
-			{9, 1, 'x'},
-			{1, 200, 'x'},
-			{1, 0, 'x'},
-			{1, 1, '/', 'x'},
-			{byte(leavingFrame), 1, 'b', 'x'},
-			[]byte("\x04\x01bb~abcd"), []byte("\x04\x01bc~abcd 10.0.0.9:1"), []byte("\x04\x01bb~abcd 10.0.0.9"),
-			append([]byte{1, 1, 'b'}, make([]byte, 2000)...),
+			{0x00},
+			{0x3f, 'x'},
+			{0x00, '/', 'x'},
+			appendFrame(nil, leavingFrame, "b", []byte("x")),
+			appendFrame(nil, helloFrame, "b", []byte("b~abcd")),
+			appendFrame(nil, helloFrame, "b", []byte("c~abcd 10.0.0.9:1")),
+			appendFrame(nil, helloFrame, "b", []byte("b~abcd 10.0.0.9")),
+			appendFrame(nil, packetFrame, "b", make([]byte, 2000)),
 		} {
 			before := a.Stats().Malformed
 			if err := m.SendToAddress(to, b); err != nil {

@@ -111,7 +111,7 @@ func open(ctx context.Context, cfg Config) (*Pool, error) {
 		}
 		network = s
 	}
-	p.transport = newTransport(network, ml.Label, profiles[cfg.Profile], &p.stats)
+	p.transport = newTransport(network, ml.Label, ml.Keyring != nil, profiles[cfg.Profile], &p.stats)
 	d := delegate{p}
 	ml.Transport, ml.Delegate, ml.Events, ml.Ping, ml.Alive, ml.Conflict, ml.Merge = p.transport, d, d, d, d, d, d
 

@@ -22,11 +22,12 @@ const (
 )
 
 // Wire versions: what the messages between pools look like. A node joins a pool only if its current version lies within
-// the range of all others. WireMin is raised one release later than WireCur at the earliest.
+// the range of all others. Version 2 names writers by tags and takes the label off packets; nothing speaks both it and
+// version 1, which no release had. WireMin is raised one release later than WireCur at the earliest.
 const (
-	WireMin = 1
-	WireMax = 1
-	WireCur = 1
+	WireMin = 2
+	WireMax = 2
+	WireCur = 2
 )
 
 // timings is what a Profile stands for beyond memberlist's own settings.

@@ -13,12 +13,13 @@ import (
 // closed unread: a stranger without a key can hold each for the stream time.
 const maxStreams = 128
 
-// transport stands between memberlist and the network. It counts, bounds the time of dials and streams (memberlist
-// writes a user message without a deadline), bounds the number of streams, answers streams from another data centre,
-// and closes all of them at shutdown.
+// transport stands between memberlist and the network. It counts, takes the label off packets, bounds the time of dials
+// and streams (memberlist writes a user message without a deadline), bounds the number of streams, answers streams from
+// another data centre, and closes all of them at shutdown.
 type transport struct {
 	inner   memberlist.NodeAwareTransport
 	label   string
+	marker  marker
 	dialFor time.Duration // at most, for one dial
 	openFor time.Duration // at most, for one stream
 	stats   *counters
@@ -35,13 +36,13 @@ type transport struct {
 
 var _ memberlist.NodeAwareTransport = (*transport)(nil)
 
-func newTransport(inner memberlist.Transport, label string, t timings, stats *counters) *transport {
+func newTransport(inner memberlist.Transport, label string, sealed bool, t timings, stats *counters) *transport {
 	aware, ok := inner.(memberlist.NodeAwareTransport)
 	if !ok {
 		aware = byAddress{inner}
 	}
 	w := &transport{
-		inner: aware, label: label, dialFor: t.dial, openFor: t.stream, stats: stats,
+		inner: aware, label: label, marker: newMarker(label, sealed), dialFor: t.dial, openFor: t.stream, stats: stats,
 		packets: make(chan *memberlist.Packet),
 		streams: make(chan net.Conn),
 		stop:    make(chan struct{}),
@@ -58,6 +59,7 @@ func (w *transport) relayPackets() {
 		case p := <-w.inner.PacketCh():
 			w.stats.packetsReceived.Add(1)
 			w.stats.packetBytesReceived.Add(uint64(len(p.Buf)))
+			p.Buf = w.marker.on(p.Buf)
 			select {
 			case w.packets <- p:
 			case <-w.stop:
@@ -104,6 +106,7 @@ func (w *transport) WriteTo(b []byte, addr string) (time.Time, error) {
 
 // WriteToAddress sends a packet.
 func (w *transport) WriteToAddress(b []byte, a memberlist.Address) (time.Time, error) {
+	b = w.marker.off(b)
 	at, err := w.inner.WriteToAddress(b, a)
 	if err == nil {
 		w.stats.packetsSent.Add(1)

@@ -16,7 +16,7 @@ func drawName(t *rapid.T, label string, limit int) string {
 
 func TestFrameComesApartAsItWasPutTogether(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		kind := rapid.SampledFrom([]frameKind{packetFrame, streamFrame, leavingFrame}).Draw(t, "kind")
+		kind := rapid.SampledFrom([]frameKind{packetFrame, streamFrame, leavingFrame, helloFrame}).Draw(t, "kind")
 		from, msg := drawName(t, "from", MaxName), rapid.SliceOfN(rapid.Byte(), 0, MaxPacket).Draw(t, "msg")
 		k, f, m, err := parseFrame(appendFrame(nil, kind, from, msg))
 		if err != nil || k != kind || f != from || !bytes.Equal(m, msg) {
@@ -83,7 +83,7 @@ func FuzzFrame(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(appendFrame(nil, packetFrame, "n1", []byte("hello")))
 	f.Add(appendFrame(nil, leavingFrame, "n1", []byte("n1~abcd")))
-	f.Add([]byte{1, 255, 'x'})
+	f.Add([]byte{0x3f, 'x'})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		kind, from, msg, err := parseFrame(b)
 		if err != nil {

@@ -1,6 +1,7 @@
 package spread
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -12,9 +13,15 @@ import (
 // peers that lack them learn from a few that there is a sync to be had.
 const newsRuns = 8
 
+// leastNews is how many bytes an announcement has when there is hardly a budget: of some twenty origins that have just
+// written.
+const leastNews = 160
+
 // news is the dots that wait to be announced, and the budget for it.
 type news struct {
 	dots  causal.Vector
+	turn  map[causal.Origin]uint64 // of each origin in dots, which of the additions was its last
+	turns uint64
 	armed bool
 	due   Instant
 
@@ -24,6 +31,14 @@ type news struct {
 
 // add plans to announce a run. A range that names nothing is ignored.
 func (n *news) add(o causal.Origin, r causal.Range) {
+	if r.First == 0 || r.First > r.Last {
+		return
+	}
+	if n.turn == nil {
+		n.turn = make(map[causal.Origin]uint64)
+	}
+	n.turns++
+	n.turn[o] = n.turns
 	n.dots.AddRange(o, r)
 	if runs := n.dots.Ranges(o); len(runs) > 4*newsRuns {
 		newest := slices.Clone(runs[len(runs)-newsRuns:])
@@ -64,6 +79,39 @@ func (n *news) refill(now Instant, rate, burst int) Instant {
 	return now + Instant(int64(-n.tokens)*int64(time.Second)/int64(rate)) + time.Millisecond
 }
 
+// take removes news of at most so many bytes, but of one origin at least, the latest first: what an origin wrote a while ago
+// its next write has shown to those who lack it, if there was one, so that it is the newest which have to be quick. The
+// others wait until there is room.
+func (n *news) take(room int, short func(causal.Origin, uint64) causal.Origin) []Span {
+	type writer struct {
+		origin causal.Origin
+		turn   uint64
+	}
+	latest := make([]writer, 0, len(n.turn))
+	for o, turn := range n.turn {
+		latest = append(latest, writer{o, turn})
+	}
+	slices.SortFunc(latest, func(a, b writer) int { return cmp.Compare(b.turn, a.turn) })
+	var spans []Span
+	for _, w := range latest {
+		o := w.origin
+		runs := n.dots.Ranges(o)
+		had := len(spans)
+		for _, r := range runs[max(0, len(runs)-newsRuns):] {
+			s := Span{short(o, r.First), r}
+			spans = append(spans, s)
+			room -= spanSize(s)
+		}
+		if room < 0 && had > 0 {
+			return spans[:had]
+		}
+		n.dots.Drop(o)
+		delete(n.turn, o)
+	}
+	n.turns = 0
+	return spans
+}
+
 // announce tells a few random peers which dots have come in, when it is due and affordable.
 func (e *Engine) announce() {
 	n := &e.news
@@ -74,14 +122,11 @@ func (e *Engine) announce() {
 		n.due = at
 		return
 	}
-	var spans []Span
-	for _, o := range n.dots.Origins() {
-		runs := n.dots.Ranges(o)
-		for _, r := range runs[max(0, len(runs)-newsRuns):] {
-			spans = append(spans, Span{o, r})
-		}
+	spans := n.take(max(n.tokens/e.cfg.AnnounceFanout, leastNews), e.short)
+	n.armed = false
+	if len(n.turn) > 0 {
+		n.arm(e.now + e.cfg.AnnounceDelay)
 	}
-	n.dots, n.armed = causal.Vector{}, false
 	to := e.roster.sample(e.cfg.Rand, e.cfg.AnnounceFanout, e.cfg.Self, e.cfg.Self)
 	for _, part := range packSpans(spans, e.cfg.MaxPacket) {
 		m := Have{part}

@@ -46,10 +46,10 @@ type Config struct {
 	// AnnounceFanout is the number of random peers told. Default 3: one in twenty peers is then told by nobody, and
 	// learns from the next frame or digest.
 	AnnounceFanout int
-	// AnnounceRate bounds the bytes of announcements a second, in the long run. Default 8 KiB. Under more load than it
+	// AnnounceRate bounds the bytes of announcements a second, in the long run. Default 5 KiB. Under more load than it
 	// allows they are gathered for longer; gaps in the frames that keep coming take over.
 	AnnounceRate int
-	// AnnounceBurst is how many bytes may be spent at once beyond the rate. Default 32 KiB.
+	// AnnounceBurst is how many bytes may be spent at once beyond the rate. Default 5 KiB.
 	AnnounceBurst int
 	// HeadDelays are the moments after its last write at which a writer announces its newest dots again, ascending.
 	// Default 50, 250 and 1,000 ms.
@@ -116,8 +116,8 @@ func (c Config) withDefaults() Config {
 	c.Fanout = cmp.Or(c.Fanout, 6)
 	c.AnnounceDelay = cmp.Or(c.AnnounceDelay, 8*time.Millisecond)
 	c.AnnounceFanout = cmp.Or(c.AnnounceFanout, 3)
-	c.AnnounceRate = cmp.Or(c.AnnounceRate, 8<<10)
-	c.AnnounceBurst = cmp.Or(c.AnnounceBurst, 32<<10)
+	c.AnnounceRate = cmp.Or(c.AnnounceRate, 5<<10)
+	c.AnnounceBurst = cmp.Or(c.AnnounceBurst, 5<<10)
 	c.HeadDelays = cmp.Or(c.HeadDelays, [3]time.Duration{50 * time.Millisecond, 250 * time.Millisecond, time.Second})
 	c.WantDelay = cmp.Or(c.WantDelay, 5*time.Millisecond)
 	c.WantMax = cmp.Or(c.WantMax, 64)

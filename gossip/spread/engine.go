@@ -118,6 +118,7 @@ type Engine struct {
 
 	roster roster
 	far    far
+	names  names
 	cache  cache
 	news   news
 	tails  tails
@@ -243,7 +244,13 @@ func (e *Engine) receive(from string, m Message) {
 // memberUp takes a member in and, if it was not one, plans to sync from it. When many come up at once, which follows
 // a heal or this node's own join, a few of them at random will do.
 func (e *Engine) memberUp(m Member) {
-	if m.ID == "" || !e.roster.add(m) || m.ID == e.cfg.Self {
+	if m.ID == "" {
+		return
+	}
+	if m.Incarnation > 0 {
+		e.learn(causal.Origin{Node: m.ID, Incarnation: m.Incarnation})
+	}
+	if !e.roster.add(m) || m.ID == e.cfg.Self {
 		return
 	}
 	var planned []int

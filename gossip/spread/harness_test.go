@@ -31,9 +31,11 @@ type cluster struct {
 	far       func(from, to *node) time.Duration // What a message takes longer from one data centre to another.
 	noSync    bool                               // Streams are refused: the dialler notices nothing.
 	cut       func(a, b *node) bool
+	nameless  bool // Members do not know of each other which life it is.
 	digests   bool // Probe acks: each node sees a random member's digest once a second.
 	tune      func(*spread.Config)
 
+	tags   map[causal.Origin][]causal.Origin // Who goes by a tag, written as an origin.
 	born   map[causal.Dot]time.Duration
 	seen   map[causal.Dot]map[*node]arrival
 	copies map[causal.Dot]int
@@ -78,7 +80,7 @@ func newCluster(t *testing.T, seed uint64, n int, tune func(*spread.Config)) *cl
 	t.Helper()
 	c := &cluster{
 		t: t, rng: rand.New(rand.NewPCG(seed, 1)), byID: map[string]*node{}, tune: tune, digests: true,
-		born: map[causal.Dot]time.Duration{}, seen: map[causal.Dot]map[*node]arrival{}, copies: map[causal.Dot]int{},
+		tags: map[causal.Origin][]causal.Origin{}, born: map[causal.Dot]time.Duration{}, seen: map[causal.Dot]map[*node]arrival{}, copies: map[causal.Dot]int{},
 	}
 	for i := range n {
 		c.add(fmt.Sprintf("dc1/n%03d", i), fmt.Sprintf("z%d", i%3))
@@ -86,7 +88,7 @@ func newCluster(t *testing.T, seed uint64, n int, tune func(*spread.Config)) *cl
 	for _, a := range c.nodes {
 		for _, b := range c.nodes {
 			if a != b {
-				c.step(a, spread.MemberUp{Member: b.member()})
+				c.step(a, spread.MemberUp{Member: c.member(b)})
 			}
 		}
 	}
@@ -97,7 +99,13 @@ func newCluster(t *testing.T, seed uint64, n int, tune func(*spread.Config)) *cl
 	return c
 }
 
-func (n *node) member() spread.Member { return spread.Member{ID: n.id, Zone: n.zone} }
+func (c *cluster) member(n *node) spread.Member {
+	m := spread.Member{ID: n.id, Zone: n.zone, Incarnation: n.origin.Incarnation}
+	if c.nameless {
+		m.Incarnation = 0
+	}
+	return m
+}
 
 // add makes a node that nobody knows yet.
 func (c *cluster) add(id, zone string) *node {
@@ -114,6 +122,7 @@ func (c *cluster) boot(n *node) {
 	c.t.Helper()
 	n.origin = causal.Origin{Node: n.id, Incarnation: n.origin.Incarnation + 1}
 	n.store = newStore(n.origin)
+	c.tags[tagOf(n.origin)] = append(c.tags[tagOf(n.origin)], n.origin)
 	cfg := spread.Config{Self: n.id, Zone: n.zone, Rand: rand.New(rand.NewPCG(c.rng.Uint64(), 2)), Store: n.store}
 	if c.tune != nil {
 		c.tune(&cfg)
@@ -160,6 +169,7 @@ func (c *cluster) step(n *node, in spread.Input) {
 		return
 	}
 	var packet []byte
+	var meant map[causal.Origin]causal.Origin
 	for _, o := range n.engine.Step(c.now, in) {
 		if (o.Msg == nil) == (o.Event == nil) {
 			c.t.Fatalf("an output must be a message or an event: %+v", o)
@@ -169,12 +179,12 @@ func (c *cluster) step(n *node, in spread.Input) {
 			continue
 		}
 		if !o.Same {
-			packet = frame.Append(nil, o.Msg, n.id)
+			packet, meant = frame.Append(nil, o.Msg), c.meaning(n, o.Msg)
 			if !o.Reliable && len(packet) > 1300 {
 				c.t.Fatalf("a %v of %d bytes is not reliable", o.Msg.Kind(), len(packet))
 			}
 		}
-		c.carry(n, o, packet)
+		c.carry(n, o, packet, meant)
 	}
 	if at, ok := n.engine.Next(); ok && (n.wake <= c.now || at < n.wake) {
 		n.wake = max(at, c.now)
@@ -189,7 +199,7 @@ func (c *cluster) step(n *node, in spread.Input) {
 }
 
 // carry delivers one output, or not.
-func (c *cluster) carry(from *node, o spread.Output, packet []byte) {
+func (c *cluster) carry(from *node, o spread.Output, packet []byte, meant map[causal.Origin]causal.Origin) {
 	to := c.byID[o.To]
 	times := 1
 	if !o.Reliable {
@@ -215,14 +225,14 @@ func (c *cluster) carry(from *node, o spread.Output, packet []byte) {
 		}
 		c.at(delay, func() {
 			if to.alive && to.origin.Incarnation == incarnation && !c.apart(from, to) {
-				c.deliver(from, to, packet)
+				c.deliver(from, to, packet, meant)
 			}
 		})
 	}
 }
 
-func (c *cluster) deliver(from, to *node, packet []byte) {
-	m, err := frame.Decode(packet, from.id)
+func (c *cluster) deliver(from, to *node, packet []byte, meant map[causal.Origin]causal.Origin) {
+	m, err := frame.Decode(packet)
 	if err != nil {
 		c.t.Fatalf("%v of what an engine sent", err)
 	}
@@ -238,6 +248,9 @@ func (c *cluster) deliver(from, to *node, packet []byte) {
 		for _, f := range p.Frames {
 			for _, d := range f.Deltas {
 				dot := causal.Dot{Origin: f.Origin, Seq: d.Seq}
+				if o, tagged := meant[f.Origin]; tagged {
+					dot.Origin = o
+				}
 				c.copies[dot]++
 				if !to.store.Covers(dot) {
 					news, hops = append(news, dot), append(hops, c.seen[dot][from].hops+1)
@@ -249,6 +262,44 @@ func (c *cluster) deliver(from, to *node, packet []byte) {
 		c.note(dot, to, hops[i])
 	}
 	c.step(to, spread.Received{From: from.id, Msg: m})
+}
+
+// tagOf is how the origin is written where it goes by its tag.
+func tagOf(o causal.Origin) causal.Origin {
+	return causal.Origin{Incarnation: causal.Dot{Origin: o}.Hash() >> 32}
+}
+
+// meaning is the origins that a message names by their tags. Where a tag is that of several, it means the one that the sender
+// knows; one who knows two must spell them out.
+func (c *cluster) meaning(from *node, m spread.Message) map[causal.Origin]causal.Origin {
+	var tags []causal.Origin
+	switch m := m.(type) {
+	case spread.Push:
+		for _, f := range m.Frames {
+			tags = append(tags, f.Origin)
+		}
+	case spread.Have:
+		for _, s := range m.Spans {
+			tags = append(tags, s.Origin)
+		}
+	}
+	meant := map[causal.Origin]causal.Origin{}
+	for _, tag := range tags {
+		if tag.Node != "" {
+			continue
+		}
+		var known []causal.Origin
+		for _, o := range c.tags[tag] {
+			if from.store.vector.Head(o) > 0 {
+				known = append(known, o)
+			}
+		}
+		if len(known) != 1 {
+			c.t.Fatalf("%s says %v, which could be any of %v", from.id, tag, known)
+		}
+		meant[tag] = known[0]
+	}
+	return meant
 }
 
 func (c *cluster) note(d causal.Dot, n *node, hops int) {
@@ -279,7 +330,7 @@ func (c *cluster) crash(n *node) {
 	for _, p := range c.nodes {
 		c.at(time.Duration(c.rng.Int64N(int64(2*time.Second))), func() {
 			if !n.alive {
-				c.step(p, spread.MemberDown{Member: n.member()})
+				c.step(p, spread.MemberDown{Member: c.member(n)})
 			}
 		})
 	}
@@ -287,8 +338,8 @@ func (c *cluster) crash(n *node) {
 
 // meet makes two nodes members of each other.
 func (c *cluster) meet(a, b *node) {
-	c.step(a, spread.MemberUp{Member: b.member()})
-	c.step(b, spread.MemberUp{Member: a.member()})
+	c.step(a, spread.MemberUp{Member: c.member(b)})
+	c.step(b, spread.MemberUp{Member: c.member(a)})
 }
 
 // agreed reports whether all live nodes hold the same.

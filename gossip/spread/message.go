@@ -23,6 +23,7 @@ func (d Delta) run() causal.Range { return causal.Range{First: d.Seq, Last: d.Se
 
 // Frame is a batch of writes of one origin, and the tree by which it travels.
 type Frame struct {
+	// Origin is the writer. In a message it may go by its tag: no Node, and the tag for an Incarnation.
 	Origin causal.Origin
 	// Root is the member at the top of the tree; empty for the origin's own node. It differs at a gateway, which
 	// spreads the writes of another data centre in its own.
@@ -54,7 +55,10 @@ func (f Frame) ordered() bool {
 	return f.Origin.Node != "" && len(f.Deltas) > 0
 }
 
-// Span is a run of one origin's writes.
+// MaxSpan is how many sequences of a span can be spoken of in a message; of a longer one the first.
+const MaxSpan = 1 << 63
+
+// Span is a run of one origin's writes. In a Have the origin may go by its tag, as in a Frame.
 type Span struct {
 	Origin causal.Origin
 	Range  causal.Range
@@ -101,6 +105,13 @@ type Message interface {
 
 // Push carries writes: down the tree, or in answer to a Want.
 type Push struct{ Frames []Frame }
+
+// Lone reports whether the push is one write by an origin that goes by its tag, in that origin's own tree. There is a form
+// of its own for it, see package frame.
+func (m Push) Lone() bool {
+	return len(m.Frames) == 1 && len(m.Frames[0].Deltas) == 1 && m.Frames[0].Origin.Node == "" && m.Frames[0].Root == "" &&
+		m.Frames[0].Deltas[0].Seq > 0
+}
 
 // Have says which dots the sender has, so that a peer which lacks them can ask. It carries no payload.
 type Have struct{ Spans []Span }

@@ -19,7 +19,7 @@ type packer struct {
 }
 
 func (p *packer) frame(f Frame) {
-	head := frameHeadSize(f)
+	head := frameHeadSize(f) + maxCountSize
 	start, prev := 0, uint64(0)
 	cut := func(end int) {
 		if start < end {
@@ -40,7 +40,7 @@ func (p *packer) frame(f Frame) {
 			cost = head + deltaSize(d, 0)
 		}
 		if p.used == 0 {
-			p.used = headerSize + maxArraySize
+			p.used = headerSize + maxCountSize
 		}
 		p.used += cost
 		prev = d.Seq
@@ -58,12 +58,12 @@ func (p *packer) flush() {
 // packSpans lays spans out in lists whose message is at most limit bytes.
 func packSpans(spans []Span, limit int) [][]Span {
 	var out [][]Span
-	start, used := 0, headerSize+maxArraySize
+	start, used := 0, headerSize+maxCountSize
 	for i, s := range spans {
 		cost := spanSize(s)
 		if i > start && used+cost > limit {
 			out = append(out, spans[start:i:i])
-			start, used = i, headerSize+maxArraySize
+			start, used = i, headerSize+maxCountSize
 		}
 		used += cost
 	}

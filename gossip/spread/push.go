@@ -1,5 +1,7 @@
 package spread
 
+import "slices"
+
 // fanout is K for the trees that start here: everyone at once in a small cluster, a few in a large one.
 func (e *Engine) fanout() uint8 {
 	others := len(e.roster.order) - 1
@@ -16,6 +18,7 @@ func (e *Engine) local(in Local) {
 		e.stats.Malformed++
 		return
 	}
+	e.learn(f.Origin)
 	e.root(&f)
 	e.took(f, true)
 	e.relay("", []Frame{f})
@@ -39,6 +42,10 @@ func (e *Engine) root(f *Frame) {
 func (e *Engine) push(from string, m Push) {
 	onward := make([]Frame, 0, len(m.Frames))
 	for _, f := range m.Frames {
+		var named bool
+		if f.Origin, named = e.spell(from, f.Origin); !named {
+			continue
+		}
 		if !f.ordered() || e.strays(from, f.Origin) {
 			e.stats.Malformed++
 			continue
@@ -52,6 +59,7 @@ func (e *Engine) push(from string, m Push) {
 		e.stats.Fresh += uint64(len(fresh))
 		e.gap(from, f)
 		if len(fresh) > 0 {
+			e.learn(f.Origin)
 			f.Deltas = fresh
 			e.took(f, false)
 			onward = append(onward, f)
@@ -106,6 +114,11 @@ func (e *Engine) deliver(to []string, frames []Frame) {
 	stream := framesSize(frames) > e.cfg.StreamAt*e.cfg.MaxPacket
 	if stream {
 		limit = e.cfg.MaxStream
+	} else {
+		frames = slices.Clone(frames)
+		for i, f := range frames {
+			frames[i].Origin = e.short(f.Origin, f.Deltas[0].Seq)
+		}
 	}
 	for _, p := range pack(frames, limit) {
 		e.send(to, p, stream || Size(p) > e.cfg.MaxPacket)

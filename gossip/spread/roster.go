@@ -12,6 +12,8 @@ type Member struct {
 	ID string
 	// Zone is where it runs; may be empty. Trees put the members of a zone next to each other.
 	Zone string
+	// Incarnation is that of its present life, and so of its origin; 0 if it is not known.
+	Incarnation uint64
 }
 
 // compare orders members by zone, then id: the order in which trees are read.
@@ -29,6 +31,7 @@ type roster struct {
 func (r *roster) add(m Member) bool {
 	old, known := r.zone[m.ID]
 	if known && old == m.Zone {
+		r.order[r.index(m.ID)].Incarnation = m.Incarnation
 		return false
 	}
 	r.remove(m.ID)
@@ -60,7 +63,7 @@ func (r *roster) index(id string) int {
 	if !ok {
 		return -1
 	}
-	i, _ := slices.BinarySearchFunc(r.order, Member{id, zone}, Member.compare)
+	i, _ := slices.BinarySearchFunc(r.order, Member{ID: id, Zone: zone}, Member.compare)
 	return i
 }
 

@@ -228,7 +228,7 @@ func (p *player) step(in spread.Input) {
 
 func (p *player) frames(frames []spread.Frame) {
 	for _, f := range frames {
-		fmt.Fprintf(&p.out, " %v k=%d", f.Origin, f.Fanout)
+		fmt.Fprintf(&p.out, " %s k=%d", p.name(f.Origin), f.Fanout)
 		if n := len(f.Deltas); n > 6 {
 			fmt.Fprintf(&p.out, " %d..%d", f.Deltas[0].Seq, f.Deltas[n-1].Seq)
 			continue
@@ -241,8 +241,32 @@ func (p *player) frames(frames []spread.Frame) {
 
 func (p *player) spans(spans []spread.Span) {
 	for _, s := range spans {
-		fmt.Fprintf(&p.out, " %v %d-%d", s.Origin, s.Range.First, s.Range.Last)
+		fmt.Fprintf(&p.out, " %s %d-%d", p.name(s.Origin), s.Range.First, s.Range.Last)
 	}
+}
+
+// name is an origin as scripts write it: behind a tilde where it goes by its tag.
+func (p *player) name(o causal.Origin) string {
+	if o.Node != "" {
+		return o.String()
+	}
+	for node := 'a'; node <= 'z'; node++ {
+		if full := (causal.Origin{Node: string(node), Incarnation: 1}); tagOf(full) == o {
+			return "~" + full.String()
+		}
+	}
+	p.t.Fatalf("the tag %v is no one's", o)
+	return ""
+}
+
+// readOrigin is the first life of a node, by its tag if there is a tilde before it.
+func readOrigin(node string) causal.Origin {
+	name, tagged := strings.CutPrefix(node, "~")
+	o := causal.Origin{Node: name, Incarnation: 1}
+	if tagged {
+		return tagOf(o)
+	}
+	return o
 }
 
 func (p *player) stats() {
@@ -262,6 +286,7 @@ func (p *player) stats() {
 		{"divergences", s.Divergences},
 		{"malformed", s.Malformed},
 		{"strays", s.Strays},
+		{"unnamed", s.Unnamed},
 		{"cached", uint64(s.Cached)},
 		{"lacking", uint64(s.Lacking)},
 		{"syncs_in", uint64(s.SyncsIn)},
@@ -276,7 +301,7 @@ func (p *player) stats() {
 
 func readFrame(t *testing.T, f []string) spread.Frame {
 	t.Helper()
-	out := spread.Frame{Origin: causal.Origin{Node: f[0], Incarnation: 1}, Fanout: 2}
+	out := spread.Frame{Origin: readOrigin(f[0]), Fanout: 2}
 	for _, s := range f[1:] {
 		run, junk := strings.CutSuffix(s, "!")
 		if !strings.Contains(run, "-") {
@@ -297,7 +322,7 @@ func readFrame(t *testing.T, f []string) spread.Frame {
 
 func readSpan(t *testing.T, node, run string) spread.Span {
 	t.Helper()
-	s := spread.Span{Origin: causal.Origin{Node: node, Incarnation: 1}}
+	s := spread.Span{Origin: readOrigin(node)}
 	if _, err := fmt.Sscanf(run, "%d-%d", &s.Range.First, &s.Range.Last); err != nil {
 		t.Fatal(err)
 	}

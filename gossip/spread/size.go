@@ -1,41 +1,53 @@
 package spread
 
-// The sizes below are those of the packet codec, which is msgpack: integers, strings, byte strings and arrays with the
-// shortest header that holds them. They are known here because what fits a packet is decided here.
+import (
+	"math/bits"
 
-// headerSize is version and kind.
-const headerSize = 2
+	"github.com/musterhq/muster/catalog/causal"
+)
 
-// maxArraySize is the longest array header.
-const maxArraySize = 5
+// The sizes below are those of the packet codec: see package frame. They are known here because what fits a packet is
+// decided here.
 
-// Size is an upper bound of the encoded size of m in bytes, tight to four bytes an array. It is 0 for nil.
+const (
+	// headerSize is version and kind.
+	headerSize = 1
+	// tagSize is a tag.
+	tagSize = 4
+	// maxCountSize is the longest count of what fits a message, which is not known before it is full.
+	maxCountSize = 3
+)
+
+// Size is the encoded size of m in bytes. It is 0 for nil.
 func Size(m Message) int {
 	switch m := m.(type) {
 	case Push:
+		if m.Lone() {
+			d := m.Frames[0].Deltas[0]
+			return headerSize + tagSize + 1 + uintSize(d.Seq) + len(d.Body)
+		}
 		return headerSize + framesSize(m.Frames)
 	case Have:
 		return headerSize + spansSize(m.Spans)
 	case Want:
 		return headerSize + spansSize(m.Spans)
 	case SyncRequest:
-		return headerSize + 1 + uintSize(m.ID) + bytesSize(len(m.Vector)) + 1
+		return headerSize + uintSize(m.ID) + bytesSize(len(m.Vector)) + 1
 	case SyncChunk:
-		return headerSize + 1 + uintSize(m.ID) + uintSize(uint64(m.Index)) + framesSize(m.Frames) + 1 +
-			bytesSize(len(m.Summary)) + 1
+		return headerSize + uintSize(m.ID) + uintSize(uint64(m.Index)) + framesSize(m.Frames) + 1 + bytesSize(len(m.Summary)) + 1
 	case SyncNext:
-		return headerSize + 1 + uintSize(m.ID) + uintSize(uint64(m.Index))
+		return headerSize + uintSize(m.ID) + uintSize(uint64(m.Index))
 	case SyncRefuse:
-		return headerSize + 1 + uintSize(m.ID)
+		return headerSize + uintSize(m.ID)
 	case Compare:
-		return headerSize + 1 + uintSize(m.Digest.State) + uintSize(m.Digest.Vector)
+		return headerSize + uintSize(m.Digest.State) + uintSize(m.Digest.Vector)
 	}
 	return 0
 }
 
-// FrameSize is an upper bound of the encoded size of one frame within a message, in bytes. A Transfer fills a chunk by it.
+// FrameSize is the encoded size of one frame within a message, in bytes. A Transfer fills a chunk by it.
 func FrameSize(f Frame) int {
-	n := frameHeadSize(f)
+	n := frameHeadSize(f) + uintSize(uint64(len(f.Deltas)))
 	prev := uint64(0)
 	for _, d := range f.Deltas {
 		n += deltaSize(d, prev)
@@ -45,7 +57,7 @@ func FrameSize(f Frame) int {
 }
 
 func framesSize(frames []Frame) int {
-	n := maxArraySize
+	n := uintSize(uint64(len(frames)))
 	for _, f := range frames {
 		n += FrameSize(f)
 	}
@@ -53,54 +65,37 @@ func framesSize(frames []Frame) int {
 }
 
 func spansSize(spans []Span) int {
-	n := maxArraySize
+	n := uintSize(uint64(len(spans)))
 	for _, s := range spans {
 		n += spanSize(s)
 	}
 	return n
 }
 
-// frameHeadSize is all of a frame but its deltas.
-func frameHeadSize(f Frame) int {
-	return 1 + stringSize(f.Origin.Node) + uintSize(f.Origin.Incarnation) + stringSize(f.Root) +
-		uintSize(uint64(f.Fanout)) + maxArraySize
-}
+// frameHeadSize is all of a frame but its deltas and their count.
+func frameHeadSize(f Frame) int { return originSize(f.Origin) + bytesSize(len(f.Root)) + 1 }
 
 // deltaSize is one delta that follows the sequence prev: sequences travel as differences.
 func deltaSize(d Delta, prev uint64) int { return uintSize(d.Seq-prev) + bytesSize(len(d.Body)) }
 
 func spanSize(s Span) int {
-	return stringSize(s.Origin.Node) + uintSize(s.Origin.Incarnation) + uintSize(s.Range.First) +
-		uintSize(s.Range.Last-s.Range.First)
+	n := uintSize(2*min(s.Range.Last-s.Range.First, MaxSpan-1)) + uintSize(s.Range.First)
+	if s.Origin.Node == "" {
+		return n + tagSize
+	}
+	return n + originSize(s.Origin)
 }
 
-func uintSize(n uint64) int {
-	switch {
-	case n < 1<<7:
-		return 1
-	case n < 1<<8:
-		return 2
-	case n < 1<<16:
-		return 3
-	case n < 1<<32:
-		return 5
+// originSize is an origin, or the tag by which it goes.
+func originSize(o causal.Origin) int {
+	if o.Node == "" {
+		return 1 + tagSize
 	}
-	return 9
+	return bytesSize(len(o.Node)) + uintSize(o.Incarnation)
 }
 
-func bytesSize(n int) int {
-	switch {
-	case n < 1<<8:
-		return 2 + n
-	case n < 1<<16:
-		return 3 + n
-	}
-	return 5 + n
-}
+// uintSize is a varint: seven bits a byte.
+func uintSize(n uint64) int { return (bits.Len64(n|1) + 6) / 7 }
 
-func stringSize(s string) int {
-	if n := len(s); n < 32 {
-		return 1 + n
-	}
-	return bytesSize(len(s))
-}
+// bytesSize is so many bytes behind their number.
+func bytesSize(n int) int { return uintSize(uint64(n)) + n }

@@ -118,7 +118,7 @@ func TestEveryLiveMemberGetsEveryDelta(t *testing.T) {
 						c.boot(d)
 						for _, p := range c.nodes {
 							if p != d {
-								c.step(p, spread.MemberDown{Member: d.member()})
+								c.step(p, spread.MemberDown{Member: c.member(d)})
 								c.meet(p, d)
 							}
 						}
@@ -163,7 +163,7 @@ func TestHalvesAgreeAfterTheyMeetAgain(t *testing.T) {
 			}
 		}
 	}
-	each(func(a, b *node) { c.step(a, spread.MemberDown{Member: b.member()}) })
+	each(func(a, b *node) { c.step(a, spread.MemberDown{Member: c.member(b)}) })
 	for range 200 {
 		c.write(c.nodes[c.rng.IntN(20)], 1+c.rng.IntN(10), "v")
 		c.run(10 * ms)
@@ -173,7 +173,7 @@ func TestHalvesAgreeAfterTheyMeetAgain(t *testing.T) {
 		t.Fatal("the cut does not cut")
 	}
 	c.cut, c.digests = nil, false
-	each(func(a, b *node) { c.step(a, spread.MemberUp{Member: b.member()}) })
+	each(func(a, b *node) { c.step(a, spread.MemberUp{Member: c.member(b)}) })
 	t.Logf("agreed %v after the heal", c.settle(2*time.Second))
 	if syncs := c.count(func(s spread.Stats) uint64 { return s.SyncsServed }); syncs > 200 {
 		t.Fatalf("%d syncs to heal 20 nodes", syncs)

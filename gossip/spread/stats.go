@@ -41,6 +41,9 @@ type Stats struct {
 	// names nothing, an unknown message. Strays counts parts of sessions that are not open here.
 	Malformed, Strays uint64
 
+	// Unnamed counts tags in messages that stood for no origin known here, or for two.
+	Unnamed uint64
+
 	// Members is the size of the data centre, this node included.
 	Members int
 	// Cached and CachedBytes are the recent bodies kept; Lacking the runs of dots known to be missing; Announcing the

@@ -15,6 +15,8 @@ type Store interface {
 	// same order. A body that can't be read leaves its dot uncovered and makes an error; fresh then lists those that
 	// were merged all the same, which may be none.
 	Apply(o causal.Origin, deltas []Delta) (fresh []Delta, err error)
+	// Origins lists the origins of which anything is covered, each once. The slice is the engine's.
+	Origins() []causal.Origin
 	// Body is the record with this dot, if it is still held.
 	Body(d causal.Dot) ([]byte, bool)
 	// Digest is the pair of hashes that tells this store from another.

@@ -80,6 +80,8 @@ func (s *store) remove(r record) {
 
 func (s *store) Covers(d causal.Dot) bool { return s.vector.Covers(d) }
 
+func (s *store) Origins() []causal.Origin { return s.vector.Origins() }
+
 func (s *store) Missing(sp spread.Span, limit int) []causal.Range {
 	runs := s.vector.Missing(sp.Origin, sp.Range)
 	return runs[:min(limit, len(runs))]

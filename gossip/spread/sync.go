@@ -167,6 +167,7 @@ func (e *Engine) chunk(from string, c SyncChunk) {
 		e.stats.Fresh += uint64(len(fresh))
 		e.announceLater(f.Origin, fresh)
 		if len(fresh) > 0 {
+			e.learn(f.Origin)
 			e.news.arm(e.now + e.cfg.AnnounceDelay)
 		}
 		if err != nil {
@@ -187,6 +188,7 @@ func (e *Engine) chunk(from string, c SyncChunk) {
 		e.end(i, false, fmt.Errorf("sync from %s: %w", from, err))
 		return
 	}
+	e.recall() // The store may have learned of origins of which it holds nothing, and forgotten others.
 	e.end(i, c.Ready, nil)
 }
 

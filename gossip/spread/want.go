@@ -24,6 +24,10 @@ func (e *Engine) gap(from string, f Frame) {
 func (e *Engine) have(from string, m Have) {
 	spans := make([]Span, 0, len(m.Spans))
 	for _, s := range m.Spans {
+		var named bool
+		if s.Origin, named = e.spell(from, s.Origin); !named {
+			continue
+		}
 		if !s.valid() || e.strays(from, s.Origin) {
 			e.stats.Malformed++
 			continue

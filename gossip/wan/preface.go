@@ -20,10 +20,11 @@ import (
 //	32 bytes  random
 //
 // What follows within the length is ignored, so that a later version can add to it. Magic, version and length stay as
-// they are in every version. No message of memberlist begins as the magic does: its types are below 16 or 244.
+// they are in every version. The version is also that of the messages that follow: a link whose ends could not read each
+// other's would be of no use. No message of memberlist begins as the magic does: its types are below 16 or 244.
 const (
 	prefaceMagic   = "MWAN"
-	prefaceVersion = 1
+	prefaceVersion = 2
 	prefaceHead    = len(prefaceMagic) + 1 + 2
 	maxPreface     = 1024
 	randomSize     = 32

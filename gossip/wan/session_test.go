@@ -114,13 +114,13 @@ func TestSessionIsRefusedByName(t *testing.T) {
 		}
 		near, far = stream(t, n)
 		p := a.hello("b/y").encode()
-		p[len(prefaceMagic)] = 2
+		p[len(prefaceMagic)] = prefaceVersion + 1
 		_, _ = near.Write(p)
 		if _, err := b.acceptSession(far, time.Second, nil); !errors.Is(err, ErrVersion) {
 			t.Errorf("a later version: %v", err)
 		}
 		// The answer's head tells the other end which version we speak.
-		if q, _, err := readPreface(near); err != nil || q.kind != refusalKind || !strings.Contains(q.reason, "version 2") {
+		if q, _, err := readPreface(near); err != nil || q.kind != refusalKind || !strings.Contains(q.reason, "version 3") {
 			t.Errorf("answer %+v, %v", q, err)
 		}
 	})

@@ -68,7 +68,7 @@ func TestAnotherVersionIsRefusedByName(t *testing.T) {
 	b := preface{kind: helloKind, name: "n", datacenter: "d"}.encode()
 	b[len(prefaceMagic)] = 9
 	_, _, err := readPreface(bytes.NewReader(b[:prefaceHead]))
-	if !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), "version 9") || !strings.Contains(err.Error(), "this one 1") {
+	if !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), "version 9") || !strings.Contains(err.Error(), "this one 2") {
 		t.Errorf("%v", err)
 	}
 }

@@ -133,6 +133,9 @@ func (e *echo) stats() spread.Stats { return e.engine.Stats() }
 // Covers reports whether d has arrived.
 func (e *echo) Covers(d causal.Dot) bool { return e.vector.Covers(d) }
 
+// Origins is the origins of which anything has arrived.
+func (e *echo) Origins() []causal.Origin { return e.vector.Origins() }
+
 // Missing is the runs of the span that have not arrived.
 func (e *echo) Missing(span spread.Span, limit int) []causal.Range {
 	missing := e.vector.Missing(span.Origin, span.Range)

@@ -47,7 +47,7 @@ func (w *World) alive(n, q *node, life int) {
 	}
 	*v = peerView{known: true, up: true, life: life, since: w.now}
 	w.note(n.name, "sees %s come", q.name)
-	n.rep.MemberUp(n.moment(), spread.Member{ID: q.id, Zone: q.zone})
+	n.rep.MemberUp(n.moment(), spread.Member{ID: q.id, Zone: q.zone, Incarnation: q.incarnation})
 	w.settle(n)
 }
 

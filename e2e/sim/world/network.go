@@ -167,11 +167,11 @@ func (t *network) send(from *node, o muster.Outbound) {
 		size, reliable = spread.Size(o.Msg), o.Reliable
 		msg := o.Msg
 		if w.plan.Codec {
-			encoded := frame.Append(nil, o.Msg, from.id)
+			encoded := frame.Append(nil, o.Msg)
 			if size < len(encoded) {
 				w.fail("anytime_sizes_are_bounds", "a %T of %d bytes is said to have %d at most", o.Msg, len(encoded), size)
 			}
-			decoded, err := frame.Decode(encoded, from.id)
+			decoded, err := frame.Decode(encoded)
 			if err != nil {
 				w.fail("anytime_messages_decode", "a %T of %s: %v", o.Msg, from.name, err)
 				return
