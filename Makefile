@@ -38,6 +38,7 @@ lint: $(BIN)/golangci-lint ## Vet and lint (PKG).
 tidy-check: ## Fail if a go.mod or go.sum is not tidy.
 	go mod tidy -diff
 	go -C .ci/tools mod tidy -diff
+	go -C api/xds mod tidy -diff
 	go -C e2e/interop/goclients mod tidy -diff
 
 test: ## Run the tests with the race detector (PKG).
