@@ -39,6 +39,7 @@ tidy-check: ## Fail if a go.mod or go.sum is not tidy.
 	go mod tidy -diff
 	go -C .ci/tools mod tidy -diff
 	go -C api/xds mod tidy -diff
+	@for m in api/client/grpcresolver api/client/contrib/*/go.mod; do go -C "$${m%/go.mod}" mod tidy -diff || exit; done
 	go -C e2e/interop/goclients mod tidy -diff
 
 test: ## Run the tests with the race detector (PKG).

@@ -80,7 +80,7 @@ var libraries = []struct {
 // testOnly is linked into no program: it may be imported by tests, by gossip/gossiptest and by e2e.
 var testOnly = []string{
 	"testing", "pgregory.net/rapid", "go.uber.org/goleak", module + "/gossip/gossiptest", module + "/api/apitest",
-	module + "/api/consul/consultest", module + "/api/eureka/eurekatest",
+	module + "/api/clienttest", module + "/api/consul/consultest", module + "/api/eureka/eurekatest",
 }
 
 // topLevel are the folders of the layout. More packages go inside them. testdata stands beside the root package's tests

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,13 +110,18 @@ func TestQuestionsToDNSOfTheReadmeAreAnsweredAsItSays(t *testing.T) {
 	}
 }
 
-// The program in the README compiles against the module as it is.
-func TestGoSnippetOfTheReadmeCompiles(t *testing.T) {
+// The whole programs in the README compile against the module as it is. What is only a part of one is compared with
+// programs that are compiled by the tests of the package that it is about.
+func TestGoProgramsOfTheReadmeCompile(t *testing.T) {
 	root, err := filepath.Abs(repository)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, snippet := range blocks(t, "go") {
+	programs := slices.DeleteFunc(blocks(t, "go"), func(s string) bool { return !strings.HasPrefix(s, "package ") })
+	if len(programs) == 0 {
+		t.Fatal("the README has no program in Go")
+	}
+	for _, snippet := range programs {
 		dir := t.TempDir()
 		source := filepath.Join(dir, "main.go")
 		if err := os.WriteFile(source, []byte(snippet), 0o600); err != nil {
