@@ -81,14 +81,17 @@ func dial(registry, service string) (*grpc.ClientConn, error) {
 		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig":[{"watching":{}}]}`))
 }
 
-// call calls all the time, and counts.
+// call calls all the time, and counts from the first answer on: before it, the node that is asked for the server may not
+// have heard of it from the node that has registered it.
 func (c *grpcClient) call(to grpc_health_v1.HealthClient) {
 	for {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		_, err := to.Check(ctx, &grpc_health_v1.HealthCheckRequest{})
 		cancel()
-		c.calls.Add(1)
-		if err != nil {
+		if err == nil || c.calls.Load() > 0 {
+			c.calls.Add(1)
+		}
+		if err != nil && c.calls.Load() > 0 {
 			c.failed.Add(1)
 			fmt.Fprintln(os.Stderr, err)
 		}
