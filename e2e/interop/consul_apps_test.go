@@ -3,7 +3,6 @@ package interop
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,13 +34,7 @@ var consulApps = []kind{
 
 func TestTheConsulAppsAreOfTheVersionsThatAreNamed(t *testing.T) {
 	for _, k := range consulApps {
-		pins, err := os.ReadFile(k.pin[0])
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.Contains(string(pins), k.pin[1]) || !strings.Contains(k.pin[1], k.version) {
-			t.Errorf("%s: %s does not have it at %s", k.name, k.pin[0], k.version)
-		}
+		isPinned(t, k.name, k.version, k.pin)
 	}
 }
 

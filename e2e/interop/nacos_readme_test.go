@@ -2,40 +2,14 @@ package interop
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/musterhq/muster/e2e/need"
 )
-
-// The README's table of Nacos' clients is the list of those that are tested, and each has the version that it says.
-func TestTheReadmeListsTheClientsOfNacosThatAreTested(t *testing.T) {
-	var want strings.Builder
-	want.WriteString("| client | version | language | what is run |\n|---|---|---|---|\n")
-	for _, k := range nacosKinds {
-		fmt.Fprintf(&want, "| %s | %s | %s | %s |\n", k.title, k.version, k.language, k.ran)
-		pins, err := os.ReadFile(k.pin[0])
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.Contains(string(pins), k.pin[1]) || !strings.Contains(k.pin[1], k.version) {
-			t.Errorf("%s: %s does not have it at %s", k.name, k.pin[0], k.version)
-		}
-	}
-	page, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := regexp.MustCompile(`(?s)<!-- nacos clients -->\n(.*?)<!-- /nacos clients -->`).FindSubmatch(page)
-	if m == nil || string(m[1]) != want.String() {
-		t.Errorf("README.md has to have, between <!-- nacos clients --> and <!-- /nacos clients -->:\n%s", want.String())
-	}
-}
 
 // The program in the README compiles with the client that is tested.
 func TestTheReadmesProgramWithTheClientOfNacosCompiles(t *testing.T) {
