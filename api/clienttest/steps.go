@@ -12,7 +12,7 @@ import (
 
 // Answering calls until those who answer are exactly the wanted, in a row of calls that is long enough for each to have had
 // several turns. The error is that of a call, or says who answered instead until ctx ended.
-func Answering(ctx context.Context, call func(context.Context) (who string, err error), want ...string) error {
+func Answering(ctx context.Context, call Call, want ...string) error {
 	slices.Sort(want)
 	for {
 		seen := map[string]bool{}

@@ -32,35 +32,6 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/hashicorp/memberlist.(*Memberlist).probe"))
 }
 
-// nodes starts two nodes, and clients of both.
-func nodes(t *testing.T) (cluster *clienttest.Cluster, connect func() *client.Client) {
-	t.Helper()
-	cluster, err := clienttest.Start(t.Context(), 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cluster.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return cluster, func() *client.Client {
-		t.Helper()
-		c, err := cluster.Client()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-			defer cancel()
-			if err := c.Close(ctx); err != nil {
-				t.Error(err)
-			}
-		})
-		return c
-	}
-}
-
 // program is a Go kit program that serves one endpoint over HTTP.
 func program(t *testing.T, c *client.Client, name string, who endpoint.Endpoint) (stop func()) {
 	t.Helper()
@@ -112,7 +83,7 @@ func is(who string) endpoint.Endpoint {
 func TestAProgramCallsAnotherByItsName(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	cluster, connect := nodes(t)
+	cluster, connect := clienttest.Pair(t)
 	server, finder := connect(), connect()
 	program(t, server, "payments", is("pay-1"))
 	program(t, server, "payments", is("pay-2"))
@@ -123,33 +94,17 @@ func TestAProgramCallsAnotherByItsName(t *testing.T) {
 		}
 	}
 	orders := caller(t, finder, "orders")
-	answering := func(want ...string) {
-		t.Helper()
-		call := func(ctx context.Context) (string, error) {
-			who, err := orders(ctx, nil)
-			text, _ := who.(string)
-			return text, err
-		}
-		if err := clienttest.Answering(ctx, call, want...); err != nil {
-			t.Fatal(err)
-		}
+	call := func(ctx context.Context) (string, error) {
+		who, err := orders(ctx, nil)
+		text, _ := who.(string)
+		return text, err
 	}
-	answering("pay-1", "pay-2")
-	stop := program(t, server, "payments", is("pay-3"))
-	answering("pay-1", "pay-2", "pay-3")
-	stop()
-	answering("pay-1", "pay-2")
-	if err := cluster.Nodes[0].Close(); err != nil {
-		t.Fatal(err)
-	}
-	answering("pay-1", "pay-2")
-	program(t, server, "payments", is("pay-4"))
-	answering("pay-1", "pay-2", "pay-4")
+	clienttest.LivesOn(ctx, t, cluster, call, func(name string) func() { return program(t, server, "payments", is(name)) })
 }
 
 // A channel gets what there is at once, every change, and nothing once it is deregistered, or the instancer is stopped.
 func TestAChannelGetsWhatThereIsAndWhatChanges(t *testing.T) {
-	_, connect := nodes(t)
+	_, connect := clienttest.Pair(t)
 	c := connect()
 	register := func(address string) *gokit.Registrar {
 		r := gokit.NewRegistrar(c, client.Instance{Service: "payments", Address: address, Port: 80, Metadata: map[string]string{"team": "money"}, Weight: 7}, log.NewNopLogger())

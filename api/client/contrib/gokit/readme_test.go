@@ -34,7 +34,7 @@ func TestTheReadmeIsWhatIsRun(t *testing.T) {
 	if err := clienttest.Readme("../../../../README.md", "### Go kit", "readme_test.go"); err != nil {
 		t.Error(err)
 	}
-	_, connect := nodes(t)
+	_, connect := clienttest.Pair(t)
 	c, logger := connect(), log.NewNopLogger()
 	registrar := serving(c, "10.0.0.1", 80, logger)
 	defer registrar.Deregister()

@@ -27,35 +27,6 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// cluster starts two nodes, and clients of both.
-func cluster(t *testing.T) (nodes []*clienttest.Node, connect func() *client.Client) {
-	t.Helper()
-	started, err := clienttest.Start(t.Context(), 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := started.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return started.Nodes, func() *client.Client {
-		t.Helper()
-		c, err := started.Client()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-			defer cancel()
-			if err := c.Close(ctx); err != nil {
-				t.Error(err)
-			}
-		})
-		return c
-	}
-}
-
 // somewhere is a port that was free a moment ago, of an address of this machine that nobody else draws: go-zero does not say
 // where it listens if it may choose.
 func somewhere(t *testing.T) string {
@@ -145,36 +116,20 @@ func TestAProgramCallsAnotherByItsName(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
-			nodes, connect := cluster(t)
+			nodes, connect := clienttest.Pair(t)
 			server, finder := connect(), connect()
 			program(t, server, "payments", is("pay-1"))
 			program(t, server, "payments", is("pay-2"))
 			program(t, server, "orders", caller(t, finder, "muster:///payments"+query))
 			orders := caller(t, finder, "muster:///orders"+query)
-			answering := func(want ...string) {
-				t.Helper()
-				if err := clienttest.Answering(ctx, orders.who, want...); err != nil {
-					t.Fatal(err)
-				}
-			}
-			answering("pay-1", "pay-2")
-			stop := program(t, server, "payments", is("pay-3"))
-			answering("pay-1", "pay-2", "pay-3")
-			stop()
-			answering("pay-1", "pay-2")
-			if err := nodes[0].Close(); err != nil {
-				t.Fatal(err)
-			}
-			answering("pay-1", "pay-2")
-			program(t, server, "payments", is("pay-4"))
-			answering("pay-1", "pay-2", "pay-4")
+			clienttest.LivesOn(ctx, t, nodes, orders.who, func(name string) func() { return program(t, server, "payments", is(name)) })
 		})
 	}
 }
 
 // What the config does not say, the instance does, and the other way round.
 func TestAServerIsRegisteredWhereItsConfigSays(t *testing.T) {
-	_, connect := cluster(t)
+	_, connect := clienttest.Pair(t)
 	c := connect()
 	config := zrpc.RpcServerConf{ListenOn: "10.0.0.1:80"}
 	config.Name = "payments"

@@ -28,7 +28,7 @@ func TestTheReadmeIsWhatIsRun(t *testing.T) {
 	if err := clienttest.Readme("../../../../README.md", "### go-zero", "readme_test.go"); err != nil {
 		t.Error(err)
 	}
-	_, connect := cluster(t)
+	_, connect := clienttest.Pair(t)
 	c := connect()
 	var config zrpc.RpcServerConf
 	if err := conf.FillDefault(&config); err != nil {

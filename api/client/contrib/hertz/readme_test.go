@@ -44,7 +44,7 @@ func TestTheReadmeIsWhatIsRun(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	_, connect := cluster(t)
+	_, connect := clienttest.Pair(t)
 	c := connect()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {

@@ -107,40 +107,11 @@ func caller(t *testing.T, c *client.Client, name string) answer {
 
 func is(who string) answer { return func(context.Context) (string, error) { return who, nil } }
 
-// cluster starts two nodes, and clients of both.
-func cluster(t *testing.T) (nodes []*clienttest.Node, connect func() *client.Client) {
-	t.Helper()
-	started, err := clienttest.Start(t.Context(), 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := started.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return started.Nodes, func() *client.Client {
-		t.Helper()
-		c, err := started.Client()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-			defer cancel()
-			if err := c.Close(ctx); err != nil {
-				t.Error(err)
-			}
-		})
-		return c
-	}
-}
-
 // Orders calls payments by its name while instances come and go and a node dies.
 func TestAProgramCallsAnotherByItsName(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	nodes, connect := cluster(t)
+	nodes, connect := clienttest.Pair(t)
 	server, finder := connect(), connect()
 	program(t, server, "payments", is("pay-1"))
 	program(t, server, "payments", is("pay-2"))
@@ -151,23 +122,7 @@ func TestAProgramCallsAnotherByItsName(t *testing.T) {
 		}
 	}
 	orders := caller(t, finder, "orders")
-	answering := func(want ...string) {
-		t.Helper()
-		if err := clienttest.Answering(ctx, orders, want...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	answering("pay-1", "pay-2")
-	stop := program(t, server, "payments", is("pay-3"))
-	answering("pay-1", "pay-2", "pay-3")
-	stop()
-	answering("pay-1", "pay-2")
-	if err := nodes[0].Close(); err != nil {
-		t.Fatal(err)
-	}
-	answering("pay-1", "pay-2")
-	program(t, server, "payments", is("pay-4"))
-	answering("pay-1", "pay-2", "pay-4")
+	clienttest.LivesOn(ctx, t, nodes, clienttest.Call(orders), func(name string) func() { return program(t, server, "payments", is(name)) })
 }
 
 func info(address string) *registry.Info {
@@ -179,7 +134,7 @@ func info(address string) *registry.Info {
 
 // What a server says, a client of Kitex gets back, and the registry has in its own fields.
 func TestWhatAServerSaysIsResolved(t *testing.T) {
-	_, connect := cluster(t)
+	_, connect := clienttest.Pair(t)
 	c := connect()
 	r, resolver := kitex.NewRegistry(c), kitex.NewResolver(c)
 	if err := r.Register(info("10.0.0.1:80")); err != nil {
@@ -227,7 +182,7 @@ func TestAServerThatNobodyCanCallIsNotRegistered(t *testing.T) {
 
 // Two clients may be those of two registries, and Kitex shares what it found among resolvers of one name.
 func TestResolversOfTwoClientsHaveTwoNames(t *testing.T) {
-	_, connect := cluster(t)
+	_, connect := clienttest.Pair(t)
 	a, b := connect(), connect()
 	one, again, other := kitex.NewResolver(a), kitex.NewResolver(a), kitex.NewResolver(b)
 	if one.Name() != again.Name() || one.Name() == other.Name() {

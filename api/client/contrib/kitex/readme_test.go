@@ -49,7 +49,7 @@ func TestTheReadmeIsWhatIsRun(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	_, connect := cluster(t)
+	_, connect := clienttest.Pair(t)
 	c := connect()
 	end := make(chan error, 1)
 	s := genericserver.NewServer(is("pay-1"), thrift(t), append(serving(c, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}),

@@ -62,40 +62,11 @@ func program(t *testing.T, c *client.Client, name, id string, answer func(contex
 	return stop
 }
 
-// nodes starts two nodes and a client for each program that is to be.
-func nodes(t *testing.T) (cluster *clienttest.Cluster, connect func() *client.Client) {
-	t.Helper()
-	cluster, err := clienttest.Start(t.Context(), 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cluster.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return cluster, func() *client.Client {
-		t.Helper()
-		c, err := cluster.Client()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-			defer cancel()
-			if err := c.Close(ctx); err != nil {
-				t.Error(err)
-			}
-		})
-		return c
-	}
-}
-
 // Orders calls payments by its name, over HTTP and over gRPC, while instances come and go and a node dies.
 func TestAProgramCallsAnotherByItsName(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	cluster, connect := nodes(t)
+	cluster, connect := clienttest.Pair(t)
 	is := func(id string) func(context.Context) (string, error) {
 		return func(context.Context) (string, error) { return id, nil }
 	}
@@ -129,22 +100,7 @@ func TestAProgramCallsAnotherByItsName(t *testing.T) {
 		err := orders.Invoke(ctx, http.MethodGet, "/who", nil, &r)
 		return r.Who, err
 	}
-	answer := func(want ...string) {
-		t.Helper()
-		if err := clienttest.Answering(ctx, call, want...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	answer("pay-1", "pay-2")
-	stop := program(t, server, "payments", "pay-3", is("pay-3"))
-	answer("pay-1", "pay-2", "pay-3")
-	stop()
-	if err := cluster.Nodes[0].Close(); err != nil {
-		t.Fatal(err)
-	}
-	answer("pay-1", "pay-2")
-	program(t, server, "payments", "pay-4", is("pay-4"))
-	answer("pay-1", "pay-2", "pay-4")
+	clienttest.LivesOn(ctx, t, cluster, call, func(name string) func() { return program(t, server, "payments", name, is(name)) })
 
 	conn, err := kgrpc.DialInsecure(ctx, kgrpc.WithEndpoint("discovery:///payments"), kgrpc.WithDiscovery(found))
 	if err != nil {
@@ -195,7 +151,7 @@ func watching(t *testing.T, w registry.Watcher) <-chan []*registry.ServiceInstan
 }
 
 func TestAWatcherSaysWhatChangesUntilItIsStopped(t *testing.T) {
-	_, connect := nodes(t)
+	_, connect := clienttest.Pair(t)
 	r := muster.New(connect())
 	w, err := r.Watch(t.Context(), "payments")
 	if err != nil {

@@ -35,7 +35,7 @@ func TestTheReadmeIsWhatIsRun(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	_, connect := nodes(t)
+	_, connect := clienttest.Pair(t)
 	c := connect()
 	web := khttp.NewServer(khttp.Address("127.0.0.1:0"))
 	web.HandleFunc("/who", func(w http.ResponseWriter, _ *http.Request) {
